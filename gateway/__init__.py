@@ -1,0 +1,39 @@
+"""Mati: an SMS and USSD feedback gateway for basic phones. `create_app` wires the web side and owns no logic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from gateway.config import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The Flask application. Without settings they come from the environment.
+
+    The imports stand here so that `mati tally` and the supervisor do not load a web server.
+    """
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from gateway import config, logs, pages, webhooks
+    from gateway.conversation import Conversations
+    from gateway.models.store import Store
+    from gateway.privacy import Keys
+    from gateway.providers import all_providers
+
+    settings = settings or config.load()
+    logs.set_up()
+    store = Store(settings.database)
+    store.must_be_current()
+    keys = Keys(settings)
+    app = Flask(__name__, static_folder=None, template_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=webhooks.MOST_BYTES, SECRET_KEY=keys.derived("panel cookies"))
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.register_blueprint(webhooks.blueprint(all_providers(settings), Conversations(store, keys, settings), settings))
+    app.register_blueprint(pages.blueprint(settings, store))
+    return app

@@ -1,0 +1,108 @@
+"""`mati check`: what is configured, reachable, missing; and the webhook addresses to paste at the provider."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import requests
+from redis import Redis
+from redis.exceptions import RedisError
+
+from gateway.config import Settings
+from gateway.models.installation import is_demo
+from gateway.models.store import Store, StoreProblem
+from gateway.privacy import KeyProblem, Keys
+
+WAIT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the check: `well` is False when somebody has to act, None when it only informs."""
+
+    what: str
+    says: str
+    well: bool | None = True
+
+
+def run(settings: Settings, show_tokens: bool, say: Callable[[str], object]) -> bool:
+    """Says each finding; whether all is well."""
+    well = True
+    for finding in findings(settings, show_tokens):
+        mark = {True: "ok", False: "!!", None: "--"}[finding.well]
+        say(f"{mark}  {finding.what:<16} {finding.says}")
+        well = well and finding.well is not False
+    return well
+
+
+def findings(settings: Settings, show_tokens: bool) -> Iterator[Finding]:
+    """Everything there is to tell."""
+    yield from _database(settings)
+    yield _keys(settings)
+    yield _queue(settings)
+    yield _public_address(settings)
+    sends = ", ".join(settings.providers)
+    yield Finding("PROVIDERS", f"{sends} sends" + ("; no real phone is reached" if sends == "simulator" else ""), None)
+    yield from _hooks(settings, show_tokens)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if not settings.database_url and not (settings.data_dir / "mati.sqlite").exists():
+        yield Finding("database", f"none in {settings.data_dir}; set DATA_DIR, or run: mati init", False)
+        return
+    store = Store(settings.database)
+    try:
+        store.must_be_current()
+        with store.read() as db:
+            demo = is_demo(db)
+    except StoreProblem as problem:
+        yield Finding("database", str(problem), False)
+        return
+    yield Finding("database", store.url.render_as_string(hide_password=True))
+    if demo:
+        yield Finding("data", "INVENTED, for the demonstration; never show these figures as real ones", None)
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        Keys(settings)
+    except KeyProblem as problem:
+        return Finding("keys", f"{problem}; or run: mati init", False)
+    if settings.keys.exists() and stat.S_IMODE(settings.keys.stat().st_mode) & 0o077:
+        return Finding("keys", f"others can read {settings.keys}; run: chmod 700 {settings.keys}", False)
+    return Finding("keys", str(settings.keys))
+
+
+def _queue(settings: Settings) -> Finding:
+    if not settings.redis_url:
+        return Finding("REDIS_URL", "not set: `mati up` brings its own; other roles need it", None)
+    try:
+        Redis.from_url(settings.redis_url, socket_timeout=WAIT_SECONDS).ping()
+    except RedisError as error:
+        return Finding("REDIS_URL", f"cannot be reached ({type(error).__name__}); is the server running?", False)
+    return Finding("REDIS_URL", "answers")
+
+
+def _public_address(settings: Settings) -> Finding:
+    if settings.public_url is None and not settings.is_local:
+        return Finding("PUBLIC_URL", "not set; providers need the address they see", False)
+    try:
+        answer = requests.get(f"{settings.address}/healthz", timeout=WAIT_SECONDS)
+    except requests.RequestException as error:
+        reason = type(error).__name__
+        return Finding("PUBLIC_URL", f"{settings.address} does not answer ({reason}); is the gateway up?", False)
+    if answer.status_code != 200 or answer.text != "ok\n":
+        return Finding("PUBLIC_URL", f"{settings.address} is not this gateway (it answers {answer.status_code})", False)
+    return Finding("PUBLIC_URL", f"{settings.address} answers" + (", here only" if settings.is_local else ""))
+
+
+def _hooks(settings: Settings, show_tokens: bool) -> Iterator[Finding]:
+    tokens = settings.africastalking_webhook_tokens
+    if not tokens:
+        yield Finding("africastalking", "off: AFRICASTALKING_WEBHOOK_TOKENS is not set", None)
+    for token in tokens:
+        shown = token if show_tokens else f"{token[:3]}…{token[-2:]}"
+        for hook, what in (("ussd", "USSD callback"), ("ussd-end", "USSD end of session")):
+            yield Finding("africastalking", f"{what}: {settings.address}/hooks/africastalking/{shown}/{hook}", None)

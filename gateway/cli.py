@@ -1,0 +1,226 @@
+"""The `mati` command (CONTRACT.md, The `mati` command).
+
+Errors are one line on stderr that says what is wrong and how to mend it: exit 2 for usage, 1 for the rest.
+The modules behind a command are imported when it is called, so that each starts with what it needs alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gateway.config import LANGUAGES, Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from gateway.models.store import Store
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Mati: villagers rate local services by USSD and SMS; councils get the figures; numbers stay protected."""
+
+
+@cli.command()
+@click.option("--demo", is_flag=True, help="With invented data in the four communes.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Instead of PORT.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Instead of DATA_DIR.")
+def up(demo: bool, port: int | None, data: Path | None) -> None:
+    """Run everything on this machine; an empty folder is initialised."""
+    from gateway.up import up as run
+
+    sys.exit(run(load(**_given(port=port, data_dir=data)), demo))
+
+
+@cli.command()
+def web() -> None:
+    """Run the web server (webhooks and pages)."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    settings = load()
+    _must_run(settings)
+    Server(
+        "gateway:create_app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        blocking_threads=4,
+        respawn_failed_workers=True,
+        websockets=False,
+        log_level=LogLevels.warning,
+    ).serve()
+
+
+@cli.command()
+def init() -> None:
+    """Make keys and schema, the standard places and services, and the first admin login."""
+    from gateway import schema
+
+    settings = load()
+    store = _store(settings)
+    password = schema.initialise(settings, store, datetime.now(UTC))
+    if password:
+        click.echo(
+            f"Ready in {settings.data_dir}.\nFirst login: admin, password {password} (shown this once; change it)."
+        )
+    else:
+        click.echo(f"{settings.data_dir} was ready; nothing was changed.")
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the schema up to date; an SQLite file is copied first."""
+    from gateway import schema
+
+    store = _store(load())
+    before = store.revision()
+    copy = schema.migrate(store)
+    if copy:
+        click.echo(f"The old data were copied to {copy}.")
+    click.echo(f"Schema {store.revision()}" + (", as it was." if before == store.revision() else f" (was {before})."))
+
+
+@cli.command()
+@click.option("--show-tokens", is_flag=True, help="Print the webhook tokens in full.")
+def check(show_tokens: bool) -> None:
+    """Tell what is configured, reachable, missing; print the webhook addresses to paste."""
+    from gateway.checks import run
+
+    sys.exit(0 if run(load(), show_tokens, click.echo) else 1)
+
+
+@cli.command()
+@click.argument("number")
+@click.option("--ussd", metavar="CODE", help="The code to dial, such as *855*2*5#.")
+def phone(number: str, ussd: str | None) -> None:
+    """A handset in the terminal, speaking to the running gateway."""
+    from gateway.phones import NotANumber, e164
+    from gateway.terminal import Handset
+
+    settings = load()
+    try:
+        caller = e164(number, settings.countries[0])
+    except NotANumber as error:
+        raise click.UsageError(f"NUMBER: {error}, such as +85510000001") from None
+    sys.exit(Handset(settings, caller).dial(ussd or settings.ussd_code))
+
+
+@cli.group()
+def places() -> None:
+    """Provinces, districts, communes and villages."""
+
+
+@places.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--join", is_flag=True, help="The file's communes take part in the programme from now on.")
+def import_places(file: Path, join: bool) -> None:
+    """Take in a CSV file (code,level,unit,name_km,name_en), whole or not at all."""
+    from gateway.models.editions import publish
+    from gateway.places import import_places as take_in
+
+    store = _ready_store(load())
+    with store.write() as db:
+        imported = take_in(db, file, join=join)
+        publish(db, datetime.now(UTC))
+    click.echo(f"{imported.places} places taken in, {imported.joined} communes joined the programme.")
+
+
+@cli.command()
+@click.option("--commune", metavar="CODE", help="One commune, by its code; otherwise all of the programme.")
+@click.option("--round", "number", type=click.IntRange(1), metavar="N", help="The commune's N-th round.")
+@click.option("--week", metavar="YYYY-Www", help="One week of the round, such as 2026-W47.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="The language of names.")
+def tally(commune: str | None, number: int | None, week: str | None, as_json: bool, lang: str) -> None:
+    """Print the figures as staff see them."""
+    from gateway import tallies
+    from gateway.tables import as_table
+
+    try:
+        monday = tallies.monday(week) if week else None
+    except ValueError:
+        raise click.UsageError(f"--week: {week!r} is no week; write it as 2026-W47") from None
+    settings = load()
+    today = datetime.now(UTC).astimezone(settings.zone).date()
+    with _ready_store(settings).read() as db:
+        figures = tallies.tallies(db, commune, number, settings.min_raters, today, monday)
+    if as_json:
+        values = [tallies.as_json(one, lang) for one in figures]
+        click.echo(json.dumps(values[0] if commune else values, ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n\n".join(as_table(one, lang, settings.min_raters) for one in figures))
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _store(settings: Settings) -> Store:
+    from gateway.models.store import Store
+
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Store(settings.database)
+
+
+def _ready_store(settings: Settings) -> Store:
+    from gateway.models.store import StoreProblem
+
+    if not settings.database_url and not (settings.data_dir / "mati.sqlite").exists():
+        raise StoreProblem(f"there is no database in {settings.data_dir}; set DATA_DIR, or run: mati init")
+    store = _store(settings)
+    store.must_be_current()
+    return store
+
+
+def _must_run(settings: Settings) -> None:
+    """A role on its own needs what `mati up` would bring."""
+    if not settings.redis_url:
+        raise click.ClickException("REDIS_URL is not set; set it to your Redis, or run everything with: mati up")
+    _ready_store(settings).close()
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"mati: {message}", err=True)
+    sys.exit(1)
+
+
+def main() -> None:
+    """The entry point: turns what is expected to go wrong into one line."""
+    from gateway.demo import NotADemo
+    from gateway.models.store import DatabaseDown, StoreProblem, reason
+    from gateway.places import BadFile
+    from gateway.privacy import KeyProblem
+    from gateway.supervisor import FolderInUse
+    from gateway.tallies import NothingToTell
+    from gateway.up import CannotStart
+    from gateway.valkey import ValkeyMissing
+
+    told = (
+        SettingsError,
+        StoreProblem,
+        KeyProblem,
+        BadFile,
+        NotADemo,
+        NothingToTell,
+        CannotStart,
+        FolderInUse,
+        ValkeyMissing,
+    )
+    try:
+        cli()
+    except told as error:
+        _fail(str(error))
+    except DatabaseDown as error:
+        _fail(f"the database cannot be used: {reason(error)}")
+
+
+if __name__ == "__main__":
+    main()

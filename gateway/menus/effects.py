@@ -1,0 +1,55 @@
+"""What a flow wants done, as data. `conversation` does it, in one transaction with the conversation's row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config import Language
+
+
+@dataclass(frozen=True)
+class Speak:
+    """From now on this language, now and at the next call."""
+
+    language: Language
+
+
+@dataclass(frozen=True)
+class Join:
+    """The caller belongs to this commune."""
+
+    commune: str
+
+
+@dataclass(frozen=True)
+class Save:
+    """A score from 1 to 5 for a service of a commune, in the round that is open there."""
+
+    round_id: int
+    commune: str
+    service: str
+    score: int
+
+
+@dataclass(frozen=True)
+class Identify:
+    """Who gave the scores of this talk: sex and age band, or `unsaid`."""
+
+    round_id: int
+    who: str
+
+
+@dataclass(frozen=True)
+class Discard:
+    """The scores given in this talk are removed: whoever gave them is under 15."""
+
+    round_id: int
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """All ratings of this number in the open rounds are removed."""
+
+
+Effect = Speak | Join | Save | Identify | Discard | Withdraw

@@ -1,0 +1,82 @@
+"""The conversation that begins when somebody dials: welcome, commune, the services to rate, the menu."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from gateway.menus.effects import Join, Withdraw
+from gateway.menus.engine import End, Feed, Flow
+from gateway.menus.phrases import Words
+from gateway.menus.rating import rate
+from gateway.menus.screens import Choose, Option
+from gateway.menus.visit import Commune, Visit
+from gateway.menus.welcome import choose_commune, choose_language, welcome
+
+_ = Words
+
+MENU_KEY = "8"
+VERSION = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()[:12]
+"""Tells one deploy's flows from another's: a conversation that began under other flows is replayed by its values."""
+
+
+def dial(visit: Visit) -> Flow:
+    """Everything from the first screen on."""
+    if visit.facts.taken_up == "ask":
+        if (yield Choose(_("You were cut off."), (Option("on", _("Go on")), Option("anew", _("Start again"))))) == "on":
+            yield Feed(values=visit.facts.earlier)
+    elif visit.facts.taken_up:
+        yield Feed(values=visit.facts.earlier)
+    commune = visit.commune
+    if not visit.programme.communes:
+        return End(_("This service is not ready yet. Please try again later."))
+    if commune is None:
+        yield from welcome(visit)
+        commune = yield from choose_commune(visit)
+        yield Join(commune.code)
+    if visit.facts.dialled and visit.programme.services(commune):
+        yield Feed(digits=visit.facts.dialled)
+    return (yield from home(visit, commune))
+
+
+def home(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
+    """The services to rate, with the menu behind 8; the menu itself where no round is open."""
+    services = visit.programme.services(commune)
+    if not services:
+        return (yield from menu(visit, commune, _("{commune}: no rating is open now.", commune=commune.name)))
+    options = [Option(service.id, service.name, key=str(service.number)) for service in services]
+    choice = yield Choose(_("Service:"), (*options, Option("menu", _("Menu"), key=MENU_KEY)))
+    if choice == "menu":
+        return (yield from menu(visit, commune, _("Menu:")))
+    return (yield from rate(commune, next(service for service in services if service.id == choice)))
+
+
+def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, End]:
+    """What there is beside rating; only what exists."""
+    options = [Option("language", _("Language")), Option("protection", _("Who sees what"))]
+    if len(visit.programme.communes) > 1:
+        options.insert(0, Option("commune", _("Other commune")))
+    if visit.programme.has_round:
+        options.append(Option("withdraw", _("Withdraw my ratings")))
+    choice = yield Choose(title, tuple(options))
+    if choice == "commune":
+        commune = yield from choose_commune(visit)
+        yield Join(commune.code)
+    elif choice == "language":
+        yield from choose_language()
+    elif choice == "protection":
+        yield Choose(_(
+            "The commune gets totals of 10 phones or more, never your number or your words. We keep your number as"
+            " a code and destroy its key when the round closes. Your phone company can see that you called and"
+            " what you pressed. Who takes your phone can see what is kept on it."
+        ), ())  # fmt: skip
+    else:
+        title = _("Remove all ratings of this phone that are still open?")
+        if (yield Choose(title, (Option("yes", _("Yes, remove")), Option("no", _("No"))))) == "yes":
+            yield Withdraw()
+            return End(_("Done. No rating of this phone is kept in an open round."))
+    return (yield from home(visit, commune))

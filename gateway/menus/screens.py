@@ -1,0 +1,112 @@
+"""A question fitted to the channel: its text and options on as few screens as its limit allows.
+
+Options are printed `1 Label`, one a line. `0` and `9` are never an option (CONTRACT.md, Villagers' inputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway import text
+from gateway.menus.phrases import Phrase, Words
+from gateway.menus.wording import render
+
+_ = Words
+
+BACK, MORE = "0", "9"
+LOCAL_KEYS = "12345678"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An answer to choose: the value that the transcript keeps, and its label.
+
+    `key` fixes its digits (a service's number on a poster); without one it is numbered as it stands on its page.
+    An `implied` option may go unprinted where room is short, as 2 and 4 on a scale from 1 to 5.
+    """
+
+    value: str
+    label: Phrase
+    key: str | None = None
+    implied: bool = False
+
+
+@dataclass(frozen=True)
+class Choose:
+    """A question: shown with its options, answered with the value of one of them."""
+
+    title: Phrase
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One screen: what it shows, and which value each digit on it stands for."""
+
+    text: str
+    keys: dict[str, str]
+
+
+def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> list[Page]:
+    """A question as pages that fit the limit. `first`: there is nothing to go back to, `0` leaves."""
+    title = text.plain(render(question.title, language))
+    lines = [(option, text.plain(render(option.label, language))) for option in question.options]
+    back = f"{BACK} {render(_('Leave') if first else _('Back'), language)}"
+    printed = [f"{option.key or number} {label}" for number, (option, label) in enumerate(lines, 1)]
+    keys = {option.key or str(number): option.value for number, (option, _label) in enumerate(lines, 1)}
+    fixed = {option.key: option.value for option in question.options if option.key}
+    if all(option.key or number <= len(LOCAL_KEYS) for number, (option, _label) in enumerate(lines, 1)):
+        brief = [line for line, (option, _label) in zip(printed, lines, strict=True) if not option.implied]
+        for shown in ([*printed, back], printed, [*brief, back], brief):
+            screen = _joined(title, *shown)
+            if text.fits(screen, limit):
+                return [Page(screen, keys)]
+    return _paged(title, lines, fixed, back, f"{MORE} {render(_('More'), language)}", limit)
+
+
+def _paged(
+    title: str, lines: Sequence[tuple[Option, str]], fixed: dict[str, str], back: str, more: str, limit: text.Limit
+) -> list[Page]:
+    """The title again on each page where it is short, on pages of its own where it is long; then the options."""
+    pages: list[Page] = []
+    head = title
+    if not text.fits(title * 3, limit):
+        chunks = text.pages(title, _less(limit, _joined("", more, back), title))
+        pages = [Page(_joined(chunk, more, back), dict(fixed)) for chunk in chunks]
+        head = ""
+        if not lines:
+            return pages
+    shown: list[str] = []
+    keys = dict(fixed)
+    local = 0
+    for option, label in lines:
+        room = _less(limit, _joined(head, more), head + label)
+        key = option.key or str(local + 1)
+        line = text.cut(f"{key} {label}", room)[0]
+        if shown and (not text.fits(_joined(head, *shown, line, more), limit) or local >= len(LOCAL_KEYS)):
+            pages.append(_with_back(head, shown, more, back, keys, limit))
+            shown, keys, local = [], dict(fixed), 0
+            key = option.key or "1"
+            line = text.cut(f"{key} {label}", room)[0]
+        shown.append(line)
+        keys[key] = option.value
+        local += 1
+    pages.append(_with_back(head, shown, more, back, keys, limit))
+    return pages
+
+
+def _with_back(head: str, shown: list[str], more: str, back: str, keys: dict[str, str], limit: text.Limit) -> Page:
+    screen = _joined(head, *shown, more, back)
+    return Page(screen if text.fits(screen, limit) else _joined(head, *shown, more), keys)
+
+
+def _joined(*lines: str) -> str:
+    return "\n".join(line for line in lines if line)
+
+
+def _less(limit: text.Limit, taken: str, beside: str) -> text.Limit:
+    """What a limit leaves beside a text that is already on the screen, with a line break between."""
+    unicode = not text.is_gsm7(taken + beside)
+    cost = (text.units(taken) if unicode else text.septets(taken)) + 1
+    return text.Limit(limit.units - cost if unicode else limit.septets - cost, limit.units - cost)

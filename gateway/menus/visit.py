@@ -1,0 +1,101 @@
+"""What a flow may know: the frozen facts of a conversation and the edition of the programme it began with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from gateway.config import Language
+from gateway.menus.phrases import Name
+
+
+@dataclass(frozen=True)
+class Service:
+    """Something that is rated; `number` is what posters print."""
+
+    id: str
+    number: int
+    name: Name
+
+
+@dataclass(frozen=True)
+class Commune:
+    """A commune of the programme; `number` is what posters print, `round_id` its open round."""
+
+    code: str
+    number: int
+    name: Name
+    round_id: int | None
+
+
+class Programme:
+    """An edition of the programme, as models/editions.py wrote it."""
+
+    def __init__(self, edition: int, body: Mapping[str, Any]) -> None:
+        self.edition = edition
+        self.communes: dict[str, Commune] = {
+            code: Commune(code, number, _place(km, en), round_id) for code, number, km, en, round_id in body["communes"]
+        }
+        self.above: dict[str, Name] = {code: _place(km, en) for code, (km, en) in body["above"].items()}
+        self._services = {id_: Service(id_, n, Name(km, latn, en)) for id_, n, km, latn, en in body["services"]}
+        self._rounds: dict[str, list[str]] = body["rounds"]
+
+    @cached_property
+    def has_round(self) -> bool:
+        """Whether a round is open anywhere."""
+        return any(commune.round_id is not None for commune in self.communes.values())
+
+    def services(self, commune: Commune) -> list[Service]:
+        """What may be rated in a commune now, by number."""
+        ids = self._rounds.get(str(commune.round_id), [])
+        return sorted((self._services[id_] for id_ in ids), key=lambda service: service.number)
+
+
+def _place(km: str, en: str) -> Name:
+    return Name(km, en, en)  # the Latin name of a place is its romanised one
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was so when the conversation began. Written once, as JSON, and never changed."""
+
+    edition: int
+    language: Language
+    commune: str | None
+    """The caller's commune; None for a number that has not chosen one: it is welcomed first."""
+    cost: str
+    """What a call costs the caller, in words; empty when not told."""
+    menus: str
+    """The version of the flows (`flows.VERSION`)."""
+    dialled: tuple[str, ...] = ()
+    """The path dialled at once, such as `2*5` as ("2", "5")."""
+    earlier: tuple[str, ...] = ()
+    """The transcript of a talk that is taken up again."""
+    taken_up: Literal["", "ask", "quietly"] = ""
+    """Whether `earlier` is used, and whether the caller is asked first."""
+
+    def to_json(self) -> str:
+        """As kept in the conversation's row."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Facts:
+        """Back from the row."""
+        values = json.loads(text)
+        return cls(**values | {"dialled": tuple(values["dialled"]), "earlier": tuple(values["earlier"])})
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One conversation's view of the programme."""
+
+    facts: Facts
+    programme: Programme
+
+    @property
+    def commune(self) -> Commune | None:
+        """The caller's commune, when it is known and still takes part."""
+        return self.programme.communes.get(self.facts.commune or "")

@@ -1,0 +1,17 @@
+"""The tables, one file an aggregate. Importing this package knows them all."""
+
+from gateway.models import answers, callers, conversations, editions, installation, places, rounds, services, staff
+from gateway.models.base import metadata
+
+__all__ = [
+    "answers",
+    "callers",
+    "conversations",
+    "editions",
+    "installation",
+    "metadata",
+    "places",
+    "rounds",
+    "services",
+    "staff",
+]

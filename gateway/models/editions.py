@@ -1,0 +1,79 @@
+"""Editions: what menus may know of the programme, frozen.
+
+A conversation keeps the edition it began with, so a commune renamed, a service switched off or a round
+opened while somebody is dialling never turns a digit into a false rating. An edition never changes:
+a process may keep it in memory for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, Table, Text, func, select
+
+from gateway.models.base import Moment, metadata
+from gateway.models.places import communes, places
+from gateway.models.rounds import round_communes, round_services
+from gateway.models.services import services
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("made", Moment, nullable=False),
+)
+
+
+def publish(db: Connection, now: datetime) -> int:
+    """Makes a new edition when the programme differs from the newest one; returns the newest one's id.
+
+    Call it in the transaction of every change of places, communes, services or rounds.
+    """
+    body = json.dumps(_body(db), ensure_ascii=False, separators=(",", ":"))
+    newest = db.execute(select(editions.c.id, editions.c.body).order_by(editions.c.id.desc()).limit(1)).first()
+    if newest is not None and newest.body == body:
+        return int(newest.id)
+    made = db.execute(editions.insert().values(body=body, made=now)).inserted_primary_key
+    assert made is not None
+    return int(made[0])
+
+
+def newest(db: Connection) -> int:
+    """The id of the newest edition; 0 before the programme has one."""
+    return db.scalar(select(func.max(editions.c.id))) or 0
+
+
+def read_edition(db: Connection, edition: int) -> dict[str, Any]:
+    """The body of an edition."""
+    body: dict[str, Any] = json.loads(db.scalars(select(editions.c.body).where(editions.c.id == edition)).one())
+    return body
+
+
+def _body(db: Connection) -> dict[str, Any]:
+    columns = (communes.c.code, communes.c.number, places.c.name_km, places.c.name_en)
+    active = select(*columns).join(places, places.c.code == communes.c.code).where(communes.c.active)
+    members = db.execute(active.order_by(communes.c.number)).all()
+    above = {code[:size] for code, *_ in members for size in (2, 4)}
+    names = select(places.c.code, places.c.name_km, places.c.name_en).where(
+        places.c.level.in_(["province", "district"])
+    )
+    open_rounds = select(round_communes.c.commune, round_communes.c.round_id).where(round_communes.c.open)
+    round_by_commune = {row.commune: row.round_id for row in db.execute(open_rounds)}
+    rated = (
+        select(round_services)
+        .join(services, services.c.id == round_services.c.service_id)
+        .where(services.c.active, round_services.c.round_id.in_(set(round_by_commune.values())))
+    )
+    of_round: dict[int, list[str]] = {}
+    for row in db.execute(rated.order_by(round_services.c.service_id)):
+        of_round.setdefault(row.round_id, []).append(row.service_id)
+    catalogue = db.execute(select(services).order_by(services.c.number)).all()
+    return {
+        "communes": [[*row, round_by_commune.get(row.code)] for row in members],
+        "above": {row.code: [row.name_km, row.name_en] for row in db.execute(names) if row.code in above},
+        "services": [[s.id, s.number, s.name_km, s.name_latn, s.name_en] for s in catalogue],
+        "rounds": {str(round_id): ids for round_id, ids in of_round.items()},
+    }

@@ -1,0 +1,62 @@
+"""Rounds: from when to when which communes' services are rated, and under which key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Boolean, Column, Connection, Date, ForeignKey, Index, Integer, Table, Text, select
+
+from gateway.models.base import metadata
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),  # the name of the key's file, never the key
+    Column("opened", Date, nullable=False),
+    Column("closed", Date),
+)
+
+round_communes = Table(
+    "round_communes",
+    metadata,
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
+    Column("number", Integer, nullable=False),  # the commune's own count, from 1
+    Column("open", Boolean, nullable=False),
+)
+Index("uq_round_communes_open", round_communes.c.commune, unique=True, sqlite_where=round_communes.c.open,
+      postgresql_where=round_communes.c.open)  # fmt: skip
+Index("uq_round_communes_number", round_communes.c.commune, round_communes.c.number, unique=True)
+
+round_services = Table(
+    "round_services",
+    metadata,
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("service_id", ForeignKey("services.id"), primary_key=True),
+)
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round as one commune sees it; `number` is the commune's own count from 1, dates are inclusive."""
+
+    id: int
+    key: str
+    number: int
+    opened: date
+    closed: date | None
+
+
+def round_of(db: Connection, commune: str, number: int | None = None) -> Round | None:
+    """A commune's round by its own count; without a number the open one, or else the last."""
+    statement = (
+        select(rounds.c.id, rounds.c.key, round_communes.c.number, rounds.c.opened, rounds.c.closed)
+        .join(round_communes, round_communes.c.round_id == rounds.c.id)
+        .where(round_communes.c.commune == commune)
+    )
+    if number is not None:
+        statement = statement.where(round_communes.c.number == number)
+    row = db.execute(statement.order_by(round_communes.c.number.desc()).limit(1)).first()
+    return Round(*row) if row else None

@@ -1,0 +1,39 @@
+"""What is rated. A service's number is on posters: it never changes and is never given again."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Connection, Integer, Table, Text, UniqueConstraint, select
+from sqlalchemy.sql.expression import false, true
+
+from gateway.models.base import metadata
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("name_km", Text, nullable=False),
+    Column("name_latn", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("sensitive", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("number"),
+    # 8 opens the menu, 9 is "more", 0 is "back"; from 10 on a number is typed as it stands
+    CheckConstraint("number BETWEEN 1 AND 7 OR number BETWEEN 10 AND 99", name="number"),
+)
+
+STANDARD = (
+    ("office", 1, "រដ្ឋបាលឃុំ", "Rothbal khum", "Commune office", True, False),
+    ("health", 2, "មណ្ឌលសុខភាព", "Mondol sokhapheap", "Health centre", True, False),
+    ("school", 3, "សាលាបឋម", "Sala bathom", "Primary school", True, False),
+    ("window", 4, "ច្រកតែមួយ", "Chrok te muoy", "One-window office", True, False),
+    ("police", 5, "ប៉ុស្តិ៍នគរបាល", "Post nokorbal", "Police post", False, True),
+)
+"""The services of DOMAIN.md, in the wording of its menus; the police post is off until a programme switches it on."""
+
+
+def add_standard(connection: Connection) -> None:
+    """Adds the standard services to a programme that has none."""
+    if connection.execute(select(services.c.id).limit(1)).first() is None:
+        names = ("id", "number", "name_km", "name_latn", "name_en", "active", "sensitive")
+        connection.execute(services.insert(), [dict(zip(names, row, strict=True)) for row in STANDARD])

@@ -1,0 +1,95 @@
+"""People who log in to the panel."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+    update,
+)
+from sqlalchemy.sql.expression import false, true
+
+from gateway.models.base import Moment, metadata
+from gateway.models.store import insert, insert_new
+
+ROLES = ("admin", "staff", "council", "volunteer")
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),  # argon2
+    Column("one_time", Boolean, nullable=False, server_default=false()),  # must be changed at the next login
+    Column("language", Text, nullable=False, server_default="km"),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("last_login", Moment),
+    UniqueConstraint("name"),
+    CheckConstraint("role IN ('admin', 'staff', 'council', 'volunteer')", name="role"),
+)
+
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who logs in."""
+
+    id: int
+    name: str
+    role: str
+    one_time: bool
+    language: str
+
+
+_MEMBER = (staff.c.id, staff.c.name, staff.c.role, staff.c.one_time, staff.c.language)
+
+
+def new_password() -> str:
+    """A password that can be read out over the telephone: 60 random bits in groups of four."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(3))
+
+
+def add_member(db: Connection, name: str, role: str, password: str, *, one_time: bool = True) -> bool:
+    """Adds a login. False when the name is taken."""
+    values = {"name": name, "role": role, "password": _hasher.hash(password), "one_time": one_time}
+    return insert_new(db, insert(staff, db.dialect.name).values(values))
+
+
+def reset_password(db: Connection, name: str, password: str, *, one_time: bool = True) -> bool:
+    """Sets a login's password. False when there is no such login."""
+    values = {"password": _hasher.hash(password), "one_time": one_time}
+    return db.execute(update(staff).where(staff.c.name == name).values(values)).rowcount == 1
+
+
+def verify(db: Connection, name: str, password: str) -> Member | None:
+    """The member who logs in with these, or None. Takes as long for a wrong name as for a wrong password."""
+    row = db.execute(select(staff.c.password, *_MEMBER).where(staff.c.name == name, staff.c.active)).first()
+    try:
+        _hasher.verify(row.password if row else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return Member(*row[1:]) if row else None
+
+
+def find_member(db: Connection, member_id: int) -> Member | None:
+    """An active login by its id."""
+    row = db.execute(select(*_MEMBER).where(staff.c.id == member_id, staff.c.active)).first()
+    return Member(*row) if row else None
+
+
+_NOBODY = _hasher.hash(secrets.token_hex(16))

@@ -1,0 +1,129 @@
+"""The database: opened once a process, written in short transactions.
+
+On SQLite every writing transaction begins IMMEDIATE (a deferred read-then-write fails under load in spite
+of the busy timeout: DEPENDENCIES.md) and a commit is on disk before it returns, so that a "thank you" outlives
+a power cut.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Insert, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import Table
+
+BUSY_SECONDS = 10
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+DatabaseDown = (OperationalError, DBAPIError)
+"""What SQLAlchemy raises when the database is away, locked or read-only."""
+
+
+class StoreProblem(Exception):
+    """The database cannot be used as it is; the message says what to do."""
+
+
+class Store:
+    """The database of one installation."""
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options = {"pool_size": pool_size, "max_overflow": pool_size, "hide_parameters": True}
+        if self.is_sqlite:
+            self.engine = create_engine(self.url, connect_args={"timeout": BUSY_SECONDS}, **options)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, **options)
+        self._writer: Engine = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with; what it sees does not change while it is open."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction, committed at the end or wholly undone. No network call belongs in it."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that knows ON CONFLICT, in this database's dialect."""
+        return insert(table, "sqlite" if self.is_sqlite else "postgresql")
+
+    def revision(self) -> str | None:
+        """The schema's revision; None in an empty database."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def must_be_current(self) -> None:
+        """Raises StoreProblem when the schema is missing, older or newer than this program."""
+        try:
+            found = self.revision()
+        except DatabaseDown as error:
+            raise StoreProblem(f"the database cannot be reached: {reason(error)}") from None
+        if found == newest_revision():
+            return
+        if found is None:
+            raise StoreProblem("the database is empty; run: mati init")
+        raise StoreProblem(f"the database is at schema {found}, this program at {newest_revision()}; run: mati migrate")
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+
+def insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, for a dialect's name."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def insert_new(connection: Connection, statement: Insert | sqlite.Insert | postgresql.Insert) -> bool:
+    """Runs an `insert(...)`; False, and nothing changed, when such a row was there already."""
+    assert isinstance(statement, sqlite.Insert | postgresql.Insert)
+    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's settings, with the connection its scripts are to use."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+@functools.cache
+def newest_revision() -> str | None:
+    """The revision this program is written for."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def reason(error: DBAPIError) -> str:
+    """What the database said, in a line."""
+    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__

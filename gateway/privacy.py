@@ -1,0 +1,250 @@
+"""Numbers: keyed hashes, sealing, key files and their destruction; the small-cell rules of figures.
+
+Source: DOMAIN.md, Privacy; DESIGN.md, Ratings and what leaves the programme.
+All Cambodian numbers can be hashed in seconds, so a hash protects only while its key is secret
+and only for ever once the key is destroyed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.config import FLOOR, Settings
+
+KEY_BYTES = 32
+HASH_BYTES = 16
+_NONCE_BYTES = 12
+_SEALING = "sealing-{}.key"
+
+
+class KeyProblem(Exception):
+    """A key is missing, damaged or readable by others; the message says which and what to do."""
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """A new key file, mode 0600, on disk before this returns. Raises FileExistsError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(base64.b64encode(key).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file. Raises KeyProblem."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text()
+    except OSError as error:
+        raise KeyProblem(f"{path}: the key cannot be read ({error.strerror})") from None
+    if mode & 0o077:
+        raise KeyProblem(f"{path}: others can read this key; run: chmod 600 {path}")
+    return _decoded(text, str(path))
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise KeyProblem(f"{where}: no key; it takes {KEY_BYTES} bytes in base64, as `mati init` makes them")
+    return key
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A sealed value: the sealing key's number and the ciphertext with its nonce before it."""
+
+    key: int
+    data: bytes
+
+
+class Keys:
+    """The keys of one installation.
+
+    The look-up key is derived from the master key and never rotates (opt-outs could not be re-keyed).
+    Sealing keys and round keys are files in `KEYS_DIR`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises KeyProblem when the master key is missing or damaged."""
+        self.folder = settings.keys
+        if settings.mati_master_key:
+            master = _decoded(settings.mati_master_key, "MATI_MASTER_KEY")
+        else:
+            master = read_key(master_path(settings))
+        self._lookup = hmac.digest(master, b"mati look-up", "sha256")
+        self._master = master
+        self._rounds: dict[str, bytes] = {}
+        self._sealing: dict[int, AESGCM] = {}
+
+    def lookup(self, number: str) -> bytes:
+        """The key under which a number's language, commune, contact and opt-out are kept (16 bytes)."""
+        return hmac.digest(self._lookup, number.encode(), "sha256")[:HASH_BYTES]
+
+    def derived(self, purpose: str) -> str:
+        """A secret for another purpose (the panel's cookies), as hex."""
+        return hmac.digest(self._master, purpose.encode(), "sha256").hex()
+
+    # round keys ---------------------------------------------------------------------------------
+
+    def make_round(self) -> str:
+        """Makes the key of a new round and returns its name. The name says nothing and never comes twice."""
+        name = secrets.token_hex(8)
+        write_key(self._round_path(name), secrets.token_bytes(KEY_BYTES))
+        return name
+
+    def destroy_round(self, name: str) -> None:
+        """Overwrites and unlinks a round's key; from then on its ratings link to no number. Repeats do no harm."""
+        self._rounds.pop(name, None)
+        path = self._round_path(name)
+        try:
+            with path.open("r+b") as file:
+                file.write(secrets.token_bytes(path.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+            path.unlink()
+        except FileNotFoundError:
+            return
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def has_round(self, name: str) -> bool:
+        """Whether the round's key still exists."""
+        return self._round_path(name).exists()
+
+    def rater(self, round_key: str, number: str, who: str | None) -> bytes:
+        """The rater: a number and a who (None: not yet told), 16 bytes. Raises KeyProblem when the key is gone."""
+        return self._round_hash(round_key, f"rater\0{number}\0{who or ''}")
+
+    def phone(self, round_key: str, number: str) -> bytes:
+        """The number within a round, 16 bytes: what thresholds count. Raises KeyProblem when the key is gone."""
+        return self._round_hash(round_key, f"phone\0{number}")
+
+    def _round_hash(self, name: str, text: str) -> bytes:
+        path = self._round_path(name)
+        if not path.exists():  # another process may have closed the round: its key must not live on here
+            self._rounds.pop(name, None)
+            raise KeyProblem(f"{path}: the key of this round is missing; restore KEYS_DIR or close the round")
+        if name not in self._rounds:
+            self._rounds[name] = read_key(path)
+        return hmac.digest(self._rounds[name], text.encode(), "sha256")[:HASH_BYTES]
+
+    def _round_path(self, name: str) -> Path:
+        return self.folder / f"round-{name}.key"
+
+    # sealing ------------------------------------------------------------------------------------
+
+    def add_sealing(self) -> int:
+        """A new sealing key; later seals use it. Returns its number."""
+        number = max(self._sealing_numbers(), default=0) + 1
+        write_key(self.folder / _SEALING.format(number), secrets.token_bytes(KEY_BYTES))
+        return number
+
+    def seal(self, text: str, purpose: str) -> Sealed:
+        """Text under the newest sealing key; it opens only with the same purpose. Raises KeyProblem."""
+        number = max(self._sealing_numbers(), default=0)
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return Sealed(number, nonce + self._cipher(number).encrypt(nonce, text.encode(), purpose.encode()))
+
+    def open(self, sealed: Sealed, purpose: str) -> str:
+        """What was sealed. Raises KeyProblem when its key is gone or it was tampered with."""
+        nonce, data = sealed.data[:_NONCE_BYTES], sealed.data[_NONCE_BYTES:]
+        try:
+            return self._cipher(sealed.key).decrypt(nonce, data, purpose.encode()).decode()
+        except InvalidTag:
+            raise KeyProblem(f"sealing key {sealed.key} does not open this {purpose}; was KEYS_DIR changed?") from None
+
+    def _sealing_numbers(self) -> list[int]:
+        return [int(path.stem.removeprefix("sealing-")) for path in self.folder.glob(_SEALING.format("*"))]
+
+    def _cipher(self, number: int) -> AESGCM:
+        if number not in self._sealing:
+            self._sealing[number] = AESGCM(read_key(self.folder / _SEALING.format(number)))
+        return self._sealing[number]
+
+
+def master_path(settings: Settings) -> Path:
+    """Where the master key is when the environment does not hold it."""
+    return settings.data_dir / "master.key"
+
+
+def make_keys(settings: Settings) -> bool:
+    """Makes what keys are missing (master, first sealing key). True when it made the master key."""
+    made = False
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not settings.mati_master_key and not master_path(settings).exists():
+        write_key(master_path(settings), secrets.token_bytes(KEY_BYTES))
+        made = True
+    keys = Keys(settings)
+    if not keys._sealing_numbers():
+        keys.add_sealing()
+    return made
+
+
+def same_token(given: str, tokens: Sequence[str]) -> bool:
+    """Whether a webhook's token is one of the valid ones, in constant time; never when none is set."""
+    given_hash = hashlib.sha256(given.encode()).digest()
+    found = False
+    for token in tokens:
+        found |= hmac.compare_digest(given_hash, hashlib.sha256(token.encode()).digest())
+    return found
+
+
+# what figures may be shown ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a figure stands on: the count of each score, and how many distinct numbers gave them."""
+
+    counts: tuple[int, ...]
+    numbers: int
+
+    @property
+    def n(self) -> int:
+        """Raters."""
+        return sum(self.counts)
+
+
+def may_show(cell: Cell, minimum: int) -> bool:
+    """Whether a figure may be shown by itself: enough distinct numbers, and not unanimous."""
+    return cell.numbers >= max(minimum, FLOOR) and max(cell.counts) < cell.n
+
+
+def shown_parts(parts: Sequence[Cell], minimum: int) -> list[bool]:
+    """Which parts of a total may be shown beside it.
+
+    Where the parts hidden together have fewer numbers than the minimum, or are unanimous, the total less
+    the shown parts would give them away: then the smallest shown part is hidden too, until they are enough.
+    """
+    shown = [may_show(part, minimum) for part in parts]
+    while True:
+        hidden = [part for part, visible in zip(parts, shown, strict=True) if not visible and part.n]
+        if not hidden or not any(shown):
+            return shown
+        together = Cell(
+            tuple(sum(column) for column in zip(*(part.counts for part in hidden), strict=True)),
+            # one number may stand in several parts: the largest is the most that is certain
+            max(part.numbers for part in hidden),
+        )
+        if may_show(together, minimum):
+            return shown
+        smallest = min((i for i, visible in enumerate(shown) if visible), key=lambda i: parts[i].numbers)
+        shown[smallest] = False

@@ -1,0 +1,139 @@
+"""What every provider speaks: requests as they come in, and the values they are parsed into.
+
+A provider knows its own wire and nothing else: no database, no queue, no menu.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import parse_qsl
+
+from gateway.phones import NotANumber, e164
+
+
+class Malformed(ValueError):
+    """A request that does not have its provider's form. The message says why and repeats nothing of it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A webhook request as it came in."""
+
+    body: bytes
+    content_type: str = "application/x-www-form-urlencoded"
+    token: str = ""
+    """The token in the path, where the provider has one."""
+    from_this_machine: bool = False
+    """Whether it came from loopback while the gateway's public address is loopback too."""
+    by_staff: bool = False
+    """Whether a panel login stands behind it."""
+
+
+@dataclass(frozen=True)
+class UssdStep:
+    """One request of a USSD session.
+
+    A provider that repeats the whole path gives `path`; one that sends the last input alone gives `last`
+    (None at the beginning) and, where it counts them, `position`, the number of inputs so far.
+    """
+
+    provider: str
+    session: str
+    number: str
+    """E.164."""
+    path: tuple[str, ...] | None = None
+    last: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class UssdEnd:
+    """A provider's word that a session is over. `completed`: the caller saw its last screen."""
+
+    provider: str
+    session: str
+    completed: bool
+    reason: str
+
+
+Event = UssdStep | UssdEnd
+
+
+class Provider(ABC):
+    """One provider's side of the wire that reaches us."""
+
+    name: ClassVar[str]
+    events: ClassVar[tuple[str, ...]]
+    """The last part of the paths it posts to."""
+    token_in_path: ClassVar[bool]
+
+    @abstractmethod
+    def verify(self, call: Call) -> bool:
+        """Whether the request is the provider's own; False when nothing is set up to tell."""
+
+    @abstractmethod
+    def parse(self, event: str, call: Call) -> Event:
+        """What the request says. Raises Malformed."""
+
+    @abstractmethod
+    def ussd_answer(self, text: str, ends: bool) -> tuple[str, str]:
+        """Body and content type of the answer to a USSD request."""
+
+
+LONGEST_PATH = 2000
+LONGEST_ID = 200
+
+
+def form(call: Call) -> dict[str, str]:
+    """The fields of a form. Raises Malformed for another type, bytes that are no UTF-8, a field that comes twice."""
+    if not call.content_type.startswith("application/x-www-form-urlencoded"):
+        raise Malformed("expected a form (application/x-www-form-urlencoded)")
+    try:
+        pairs = parse_qsl(call.body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except UnicodeDecodeError:
+        raise Malformed("the form is no UTF-8 text") from None
+    except ValueError:
+        raise Malformed("the form has too many fields") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Malformed("a field comes twice")
+    return fields
+
+
+def json_object(call: Call) -> dict[str, object]:
+    """The fields of a JSON object. Raises Malformed."""
+    if not call.content_type.startswith("application/json"):
+        raise Malformed("expected JSON (application/json)")
+    try:
+        value = json.loads(call.body)
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise Malformed("the body is no JSON") from None
+    if not isinstance(value, dict):
+        raise Malformed("the body is no JSON object")
+    return value
+
+
+def field(fields: Mapping[str, object], name: str, longest: int = LONGEST_ID, *, empty: bool = False) -> str:
+    """A field's text. Raises Malformed when it is missing, too long, no text or (unless allowed) empty."""
+    value = fields.get(name)
+    if value is None:
+        raise Malformed(f"{name} is missing")
+    if not isinstance(value, str):
+        raise Malformed(f"{name} is no text")
+    if len(value) > longest:
+        raise Malformed(f"{name} is longer than {longest} characters")
+    if "\0" in value or (not value.strip() and not empty):
+        raise Malformed(f"{name} is empty")
+    return value
+
+
+def number(fields: Mapping[str, object], name: str) -> str:
+    """A field's phone number as E.164. Raises Malformed."""
+    try:
+        return e164(field(fields, name, 40))
+    except NotANumber as error:
+        raise Malformed(f"{name}: {error}") from None

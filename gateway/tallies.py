@@ -1,0 +1,214 @@
+"""Ratings turned into figures, hidden where they would tell on people.
+
+This is the inner of the two circles (DOMAIN.md, Privacy): live figures for staff. Source of the measures:
+DOMAIN.md, Services: satisfied is a score of 4 or 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from gateway.menus.phrases import Name
+from gateway.menus.wording import render
+from gateway.models.answers import OVERALL, answers
+from gateway.models.places import communes, places
+from gateway.models.rounds import Round, round_of, round_services
+from gateway.models.services import services
+from gateway.privacy import Cell, may_show, shown_parts
+
+SCORES = (1, 2, 3, 4, 5)
+WOMEN = ("woman-15-30", "woman-31")
+
+
+class NothingToTell(Exception):
+    """There is no such commune or round; the message says which there are."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one cell that may be shown. `counts` are those of the scores 1 to 5."""
+
+    n: int
+    numbers: int
+    female: int
+    counts: tuple[int, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean score."""
+        return sum(score * count for score, count in zip(SCORES, self.counts, strict=True)) / self.n
+
+    @property
+    def median(self) -> float:
+        """The middle score; between two of them their mean."""
+        ordered = [score for score, count in zip(SCORES, self.counts, strict=True) for _ in range(count)]
+        middle = self.n // 2
+        return float(ordered[middle]) if self.n % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+    @property
+    def satisfied(self) -> float:
+        """The share of scores 4 and 5, from 0 to 1."""
+        return (self.counts[3] + self.counts[4]) / self.n
+
+    @property
+    def margin(self) -> float:
+        """Half the width of the 95 % interval of `satisfied` at its widest, from 0 to 1 (23 raters: 0.20)."""
+        return 0.98 / float(self.n**0.5)
+
+
+@dataclass(frozen=True)
+class ServiceTally:
+    """A service's figures in a commune's round, or None where they are not shown."""
+
+    service: str
+    number: int
+    name: Name
+    figures: Figures | None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A commune's figures of a round, or of a week of it. Dates are inclusive."""
+
+    commune: str
+    commune_name: Name
+    round: int
+    first: date
+    last: date
+    open: bool
+    services: tuple[ServiceTally, ...]
+
+
+def tally(db: Connection, commune: str, round_: Round, minimum: int, today: date, week: date | None = None) -> Tally:
+    """The live figures of a commune's round; `week`, given by its Monday, takes only that week's answers.
+
+    A service is shown from `minimum` distinct numbers on and when its answers are not unanimous. A week is shown
+    only as far as the round less the weeks shown does not give away the others.
+    """
+    last = round_.closed or today
+    weeks = _cells_by_week(db, commune, round_) if week else _cells(db, commune, round_)
+    shown: list[ServiceTally] = []
+    for row in db.execute(_services_of(round_)):
+        parts = weeks.get(row.id, {})
+        if week:
+            visible = dict(zip(parts, shown_parts([p.cell for p in parts.values()], minimum), strict=True))
+            part = parts.get(week) if visible.get(week) else None
+        else:
+            part = parts.get(None)
+            part = part if part and may_show(part.cell, minimum) else None
+        figures = Figures(part.cell.n, part.cell.numbers, part.female, part.cell.counts) if part else None
+        name = Name(row.name_km, row.name_latn, row.name_en)
+        shown.append(ServiceTally(row.id, row.number, name, figures))
+    place = db.execute(select(places.c.name_km, places.c.name_en).where(places.c.code == commune)).one()
+    return Tally(
+        commune=commune,
+        commune_name=Name(place.name_km, place.name_en, place.name_en),
+        round=round_.number,
+        first=week or round_.opened,
+        last=week + timedelta(days=6) if week else last,
+        open=round_.closed is None,
+        services=tuple(shown),
+    )
+
+
+def tallies(
+    db: Connection, commune: str | None, number: int | None, minimum: int, today: date, week: date | None = None
+) -> list[Tally]:
+    """The tallies of one commune, or of all that take part and have had a round. Raises NothingToTell."""
+    known = list(db.scalars(select(communes.c.code).where(communes.c.active).order_by(communes.c.number)))
+    if commune is not None and commune not in known:
+        raise NothingToTell(f"commune {commune!r} takes no part; those that do: {', '.join(known[:10]) or 'none'}")
+    found = []
+    for code in [commune] if commune else known:
+        round_ = round_of(db, code, number)
+        if round_ is not None:
+            found.append(tally(db, code, round_, minimum, today, week))
+        elif commune:
+            raise NothingToTell(f"commune {commune} has had no round{f' {number}' if number else ''} yet")
+    return found
+
+
+def as_json(figures: Tally, language: str = "en") -> dict[str, Any]:
+    """A tally in the form of CONTRACT.md, Tally JSON."""
+    return {
+        "commune": figures.commune,
+        "commune_name": render(figures.commune_name, language),
+        "round": figures.round,
+        "from": figures.first.isoformat(),
+        "to": figures.last.isoformat(),
+        "services": [_service_json(service, language) for service in figures.services],
+    }
+
+
+def _service_json(service: ServiceTally, language: str) -> dict[str, Any]:
+    shown = service.figures
+    names = {"service": service.service, "number": service.number, "label": render(service.name, language)}
+    if shown is None:
+        hidden = dict.fromkeys(("n", "numbers", "female", "counts", "mean", "median", "satisfied"))
+        return names | hidden | {"shown": False}
+    return names | {
+        "n": shown.n,
+        "numbers": shown.numbers,
+        "female": shown.female,
+        "counts": list(shown.counts),
+        "mean": round(shown.mean, 4),
+        "median": shown.median,
+        "satisfied": round(shown.satisfied, 4),
+        "shown": True,
+    }
+
+
+def monday(week: str) -> date:
+    """The Monday of a week written `2026-W47`. Raises ValueError."""
+    year, sign, number = week.partition("-W")
+    if not sign:
+        raise ValueError(week)
+    return date.fromisocalendar(int(year), int(number), 1)
+
+
+@dataclass(frozen=True)
+class _Part:
+    cell: Cell
+    female: int
+
+
+def _services_of(round_: Round) -> Any:
+    rated = select(services).join(round_services, round_services.c.service_id == services.c.id)
+    return rated.where(round_services.c.round_id == round_.id).order_by(services.c.number)
+
+
+def _counted() -> list[Any]:
+    counts = [func.coalesce(func.sum(case((answers.c.score == score, 1), else_=0)), 0) for score in SCORES]
+    female = func.sum(case((answers.c.who.in_(WOMEN), 1), else_=0))
+    return [func.count(answers.c.phone.distinct()).label("numbers"), female.label("female"), *counts]
+
+
+def _cells(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
+    where = (answers.c.commune == commune, answers.c.round_id == round_.id, answers.c.indicator == OVERALL)
+    rows = db.execute(select(answers.c.service_id, *_counted()).where(*where).group_by(answers.c.service_id))
+    return {row[0]: {None: _part(row[1:])} for row in rows}
+
+
+def _cells_by_week(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
+    where = (answers.c.commune == commune, answers.c.round_id == round_.id, answers.c.indicator == OVERALL)
+    days = db.scalars(select(answers.c.day).where(*where).distinct())
+    weeks = sorted({day - timedelta(days=day.weekday()) for day in days})
+    cells: dict[str, dict[date | None, _Part]] = {}
+    for first in weeks:
+        inside = answers.c.day.between(first, first + timedelta(days=6))
+        rows = db.execute(
+            select(answers.c.service_id, *_counted()).where(*where, inside).group_by(answers.c.service_id)
+        )
+        for row in rows:
+            cells.setdefault(row[0], {})[first] = _part(row[1:])
+    return cells
+
+
+def _part(row: Sequence[Any]) -> _Part:
+    numbers, female, *counts = row
+    return _Part(Cell(tuple(int(count) for count in counts), int(numbers)), int(female))

@@ -1,0 +1,101 @@
+"""The HTTP edge: verify, parse, converse, answer.
+
+What a request gets (CONTRACT.md, Webhooks): 403 when it is not the provider's, 400 with a reason when it is
+malformed, 503 while the database is down; on USSD each of the last two is a sentence, with 200, because
+a phone shows nothing else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+import structlog
+from flask import Blueprint, Response, request
+
+from gateway.config import Settings
+from gateway.conversation import Conversations
+from gateway.menus.phrases import Words
+from gateway.models.store import DatabaseDown
+from gateway.privacy import KeyProblem
+from gateway.providers.base import Call, Malformed, Provider, UssdEnd, UssdStep
+
+_ = Words
+log = structlog.get_logger()
+
+MOST_BYTES = 64 * 1024
+
+
+def blueprint(providers: list[Provider], conversations: Conversations, settings: Settings) -> Blueprint:
+    """The routes of all providers."""
+    hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
+    for provider in providers:
+        token = "/<token>" if provider.token_in_path else ""
+        for event in provider.events:
+            hooks.add_url_rule(
+                f"/{provider.name}{token}/{event}",
+                endpoint=f"{provider.name}-{event}",
+                view_func=Hook(provider, event, conversations, settings),
+                methods=["POST"],
+            )
+    return hooks
+
+
+class Hook:
+    """One event of one provider."""
+
+    def __init__(self, provider: Provider, event: str, conversations: Conversations, settings: Settings) -> None:
+        self._provider = provider
+        self._event = event
+        self._conversations = conversations
+        self._local = settings.is_local
+
+    def __call__(self, token: str = "") -> Response:
+        """Answers a request."""
+        call = Call(
+            body=request.get_data(cache=False),
+            content_type=request.content_type or "",
+            token=token,
+            from_this_machine=self._local and _is_loopback(request.remote_addr),
+        )
+        if not self._provider.verify(call):
+            log.warning("hook.refused", provider=self._provider.name, hook=self._event)
+            return _plain("This request is not its provider's.", 403)
+        try:
+            return self._answer(call)
+        except Malformed as error:
+            log.warning("hook.malformed", provider=self._provider.name, hook=self._event, reason=str(error))
+            if self._event == "ussd":
+                return self._screen(_("Something went wrong. Please dial again."))
+            return _plain(f"{error}\n", 400)
+        except (*DatabaseDown, KeyProblem) as error:
+            log.error("hook.store_down", provider=self._provider.name, hook=self._event, error=type(error).__name__)
+        except Exception as error:  # a villager gets a sentence, the provider a reason to come again
+            log.error("hook.failed", provider=self._provider.name, hook=self._event, exc_info=error)
+        if self._event == "ussd":
+            return self._screen(_("Not possible just now. Nothing was kept. Please try again later."))
+        return _plain("Not possible just now; please send it again.\n", 503)
+
+    def _answer(self, call: Call) -> Response:
+        match self._provider.parse(self._event, call):
+            case UssdStep() as step:
+                screen = self._conversations.ussd(step)
+                body, content_type = self._provider.ussd_answer(screen.text, screen.ends)
+                return Response(body, content_type=content_type)
+            case UssdEnd() as end:
+                self._conversations.ussd_ended(end)
+                return _plain("", 200)
+
+    def _screen(self, words: Words) -> Response:
+        body, content_type = self._provider.ussd_answer(self._conversations.say(words), True)
+        return Response(body, content_type=content_type)
+
+
+def _plain(text: str, status: int) -> Response:
+    return Response(text, status, content_type="text/plain; charset=utf-8")
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
