@@ -61,7 +61,7 @@ class Installation:
 def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL with an empty, migrated database `template_mati`."""
     folder = tempfile.mkdtemp(prefix="mati-pg-")
-    server = pixeltable_get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     _admin(url, "CREATE DATABASE template_mati")
     template = Store(_named(url, "template_mati"))

@@ -14,9 +14,8 @@ from gateway.menus.visit import Commune, Visit
 _ = Words
 
 PROMISE = _(
-    "Rate commune services. The commune never sees your number;"
-    " your phone company can see you used this."
-)  # fmt: skip
+    "Rate commune services. The commune never sees your number; your phone company can see you used this."  # noqa: E501
+)
 FLAT = len(LOCAL_KEYS)
 """Up to so many communes stand in one list, with the numbers of the posters; more are found by province and district."""
 
