@@ -13,11 +13,9 @@ from gateway.menus.visit import Commune, Visit
 
 _ = Words
 
-PROMISE = _(
-    "Rate commune services. The commune never sees your number; your phone company can see you used this."  # noqa: E501
-)
+PROMISE = _("Rate commune services. The commune never sees your number; your phone company can see you used this.")
 FLAT = len(LOCAL_KEYS)
-"""Up to so many communes stand in one list, with the numbers of the posters; more are found by province and district."""
+"""Up to so many communes stand in one list, numbered as on posters; more are found by province and district."""
 
 
 def welcome(visit: Visit) -> Generator[Any, str, None]:
