@@ -215,7 +215,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
     Raises FolderInUse when another process holds it.
     """
-    lock = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)  # children do not get it
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

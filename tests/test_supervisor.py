@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 # A child: notes "<event> <name> <pid>" in the journal, so that what happened can be read.
 CHILD = """
 import os, signal, sys, time
-journal, name, habits = sys.argv[1], sys.argv[2], sys.argv[3].split()
+journal, name, habits = sys.argv[1], os.environ["NAME"], sys.argv[2].split()
 
 def note(event, who):
     with open(journal, "a") as lines:
@@ -68,7 +68,7 @@ def started(name):
     return lambda: os.path.exists(journal) and f"started {name} " in open(journal).read()
 
 sys.exit(Supervisor(
-    [Child(name, (*python, journal, name, habits), dict(os.environ),
+    [Child(name, (*python, journal, habits), {"NAME": name},
            ready=(lambda: os.path.exists(journal + ".open")) if "slow" in habits else started(name))
      for name, habits in json.loads(children)],
     say=lambda line: print(line, flush=True),
@@ -183,6 +183,8 @@ def up(tmp_path: Path) -> Iterator[Start]:
     for each in running:
         each.process.kill()
         each.process.wait()
+        for pid in filter(alive, each.known):  # only after a failure
+            os.kill(pid, signal.SIGKILL)
 
 
 HABITS = ["polite", "stubborn", "stubborn same-group", "polite own-group"]
@@ -400,7 +402,9 @@ def valkey(tmp_path: Path) -> Iterator[Callable[[Path], Valkey]]:
     yield start
     for each in running:
         each.process.kill()
-        each.process.communicate()
+        each.process.wait()
+        assert each.process.stdout is not None
+        each.process.stdout.close()
 
 
 def pid_of(client: redis.Redis) -> int:
@@ -414,7 +418,8 @@ def test_valkey_answers_on_its_socket_only_and_leaves_nothing(valkey: Callable[[
     assert client.ping()
     assert client.set("grade", "4")
     assert client.get("grade") == b"4"
-    assert client.config_get("port") == {"port": "0"}
+    settings = {"port": "0", "save": "", "appendonly": "no"}
+    assert client.config_get(*settings) == settings
     folder = run.socket.parent
     assert folder.stat().st_mode & 0o777 == 0o700
     pid = pid_of(client)

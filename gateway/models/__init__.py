@@ -1,6 +1,17 @@
 """The tables, one file an aggregate. Importing this package knows them all."""
 
-from gateway.models import answers, callers, conversations, editions, installation, places, rounds, services, staff
+from gateway.models import (
+    answers,
+    callers,
+    conversations,
+    editions,
+    installation,
+    messages,
+    places,
+    rounds,
+    services,
+    staff,
+)
 from gateway.models.base import metadata
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "conversations",
     "editions",
     "installation",
+    "messages",
     "metadata",
     "places",
     "rounds",

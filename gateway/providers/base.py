@@ -5,9 +5,10 @@ A provider knows its own wire and nothing else: no database, no queue, no menu.
 
 from __future__ import annotations
 
+import enum
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import parse_qsl
@@ -60,7 +61,133 @@ class UssdEnd:
     reason: str
 
 
-Event = UssdStep | UssdEnd
+@dataclass(frozen=True)
+class InboundSms:
+    """An SMS from a phone."""
+
+    provider: str
+    id: str
+    """The provider's id of it: a repeat has the same."""
+    number: str | None
+    """E.164; None for a sender that is no phone number, such as an advert's name."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A provider's word on a message that we sent; `message` is our id, where it gives that back."""
+
+    provider: str
+    provider_id: str
+    status: Delivery | None
+    """None: a status that nobody listed; it is recorded and changes nothing."""
+    said: str
+    """The provider's own word for it."""
+    reason: Reason | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class OptOut:
+    """A provider's word that a number wants no more messages."""
+
+    provider: str
+    number: str
+
+
+@dataclass(frozen=True)
+class InboxCheck:
+    """The simulator's handset asks for its messages, and says which of them it has shown."""
+
+    number: str
+    shown: tuple[str, ...]
+
+
+Event = UssdStep | UssdEnd | InboundSms | Receipt | OptOut | InboxCheck
+
+
+class Delivery(enum.StrEnum):
+    """What a receipt says."""
+
+    ON_THE_WAY = "on the way"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Reason(enum.StrEnum):
+    """Why a message was refused, failed or is in doubt: the closed vocabulary of all providers."""
+
+    BAD_NUMBER = "bad number"
+    NOT_MOBILE = "not a mobile number"
+    OPTED_OUT = "opted out"
+    NOT_PERMITTED = "not permitted"
+    TOO_LONG = "too long"
+    SETUP = "wrong setup at the provider"
+    NO_BALANCE = "no balance"
+    THROTTLED = "throttled"
+    GATEWAY_DOWN = "gateway down"
+    NO_ROUTE = "no route"
+    UNREACHABLE = "phone not reachable"
+    FILTERED = "filtered by the network"
+    EXPIRED = "expired at the provider"
+    NO_ANSWER = "no answer in time"
+    CUT_OFF = "connection cut"
+    UNCLEAR = "unclear answer"
+    WORKER_LOST = "worker lost while sending"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider took the message."""
+
+    provider_id: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The provider did not take it; `for_now`: it may later, and the message may be sent again."""
+
+    reason: Reason
+    for_now: bool
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It may or may not have taken it: never sent again by itself."""
+
+    reason: Reason
+    said: str = ""
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to send."""
+
+    id: str
+    """Ours."""
+    number: str
+    """E.164."""
+    text: str
+
+
+class Sender(ABC):
+    """One provider's side of the wire that goes out. One object a worker; `send` is called by one thread at a time."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def send(self, batch: Sequence[Outgoing], seconds: float) -> list[Outcome]:
+        """Sends at most 32 messages within so many seconds in all; an outcome for each, in their order.
+
+        Never raises: what goes wrong is an outcome.
+        """
+
+    def close(self) -> None:  # noqa: B027  # most have nothing to close
+        """Lets go of connections."""
 
 
 class Provider(ABC):

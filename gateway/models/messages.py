@@ -1,0 +1,234 @@
+"""The outbox: every SMS we send is a row, written in the transaction of what caused it.
+
+The table of moves is the whole truth about states (DESIGN.md, The outbox). Each change is one UPDATE that names
+the states it may leave, so a late or repeated word from anywhere changes nothing it must not.
+"""
+
+from __future__ import annotations
+
+import enum
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    SmallInteger,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    update,
+)
+
+from gateway.models.base import Hash, Moment, metadata
+from gateway.models.store import insert, insert_new
+from gateway.privacy import Keys, Sealed
+from gateway.text import plain, segments
+
+
+class State(enum.StrEnum):
+    """Where a message stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    """A worker has it, for as long as its lease."""
+    SENDING = "sending"
+    """It may be on its way: from here on it is never simply sent again."""
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    UNCONFIRMED = "unconfirmed"
+    """Nobody knows whether it went out; a receipt or staff decide."""
+
+
+class Move(enum.Enum):
+    """What can happen to a message: the states it may leave, and the one it comes to."""
+
+    CLAIM = ({State.QUEUED}, State.CLAIMED)
+    LAPSE = ({State.CLAIMED}, State.QUEUED)
+    BEGIN = ({State.CLAIMED}, State.SENDING)
+    ACCEPT = ({State.SENDING, State.UNCONFIRMED}, State.ACCEPTED)
+    DEFER = ({State.SENDING}, State.QUEUED)
+    REFUSE = ({State.SENDING}, State.REFUSED)
+    DOUBT = ({State.SENDING}, State.UNCONFIRMED)
+    DELIVER = ({State.SENDING, State.ACCEPTED, State.UNCONFIRMED}, State.DELIVERED)
+    FAIL = ({State.SENDING, State.ACCEPTED, State.UNCONFIRMED}, State.UNDELIVERED)
+    EXPIRE = ({State.QUEUED}, State.EXPIRED)
+    CANCEL = ({State.QUEUED}, State.CANCELLED)
+
+    @property
+    def leaves(self) -> frozenset[State]:
+        """The states it may leave."""
+        return frozenset(self.value[0])
+
+    @property
+    def to(self) -> State:
+        """The state it comes to."""
+        return self.value[1]
+
+
+class Kind(enum.StrEnum):
+    """What a message is for. An answer goes ahead of all, at any hour, even to who opted out."""
+
+    ANSWER = "answer"
+    TEST = "test"
+
+
+PRIORITY = {Kind.ANSWER: 0, Kind.TEST: 1}
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("phone", Hash, nullable=False),  # the look-up key of the number
+    Column("number", LargeBinary, nullable=False),  # sealed
+    Column("number_key", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("parts", SmallInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_id", Text),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("reason", Text),
+    Column("not_before", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("lease", Moment),
+    Column("worker", Text),
+    Column("created", Moment, nullable=False),
+    Column("changed", Moment, nullable=False),
+    CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in State)})", name="state"),
+)
+_waiting = messages.c.state == State.QUEUED.value
+Index("ix_messages_due", messages.c.priority, messages.c.not_before, sqlite_where=_waiting, postgresql_where=_waiting)
+Index("ix_messages_lease", messages.c.lease, sqlite_where=messages.c.lease.is_not(None),
+      postgresql_where=messages.c.lease.is_not(None))  # fmt: skip
+Index("uq_messages_provider_id", messages.c.provider, messages.c.provider_id, unique=True)
+Index("ix_messages_phone", messages.c.phone, messages.c.created)
+Index("ix_messages_created", messages.c.created)
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("provider_id", Text, primary_key=True),
+    Column("phone", Hash, nullable=False),
+    Column("text", LargeBinary, nullable=False),  # sealed; purged after 7 days (DOMAIN.md, Privacy)
+    Column("text_key", Integer, nullable=False),
+    Column("received", Moment, nullable=False, index=True),
+    Column("answer", ForeignKey("messages.id", ondelete="SET NULL")),
+    Column("was_menu", SmallInteger, nullable=False),  # answered with the menu because it was not understood
+)
+Index("ix_inbound_phone", inbound.c.phone, inbound.c.received)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    # those that came before we knew the provider's id: applied when the message is settled
+    Column("provider", Text, primary_key=True),
+    Column("provider_id", Text, primary_key=True),
+    Column("move", Text, primary_key=True),
+    Column("reason", Text),
+    Column("received", Moment, nullable=False, index=True),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("phone", Hash, primary_key=True),
+    Column("since", Date, nullable=False),
+    Column("source", Text, nullable=False),  # the person's own SMS, or a provider's word
+    sqlite_with_rowid=False,
+)
+
+_NUMBER = "a number"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message to be written."""
+
+    kind: Kind
+    number: str
+    """E.164."""
+    text: str
+    provider: str
+    not_before: datetime
+    expires: datetime
+
+
+def write(db: Connection, keys: Keys, draft: Draft, now: datetime) -> str:
+    """Puts a message into the outbox; returns its id."""
+    message_id = secrets.token_hex(16)
+    body = plain(draft.text)
+    sealed = keys.seal(draft.number, _NUMBER)
+    db.execute(
+        messages.insert().values(
+            id=message_id, kind=draft.kind, priority=PRIORITY[draft.kind], state=State.QUEUED,
+            phone=keys.lookup(draft.number), number=sealed.data, number_key=sealed.key, text=body,
+            parts=segments(body).parts, provider=draft.provider, attempts=0, not_before=draft.not_before,
+            expires=draft.expires, created=now, changed=now,
+        )
+    )  # fmt: skip
+    return message_id
+
+
+def number_of(keys: Keys, row: Row[Any]) -> str:
+    """The number a message goes to, unsealed: for sending, and for staff who ask."""
+    return keys.open(Sealed(row.number_key, row.number), _NUMBER)
+
+
+def move(db: Connection, what: Move, ids: Sequence[str], now: datetime, **change: Any) -> list[str]:
+    """Moves messages, as far as the table of moves lets them; returns the ids of those moved."""
+    if not ids:
+        return []
+    statement = (
+        update(messages)
+        .where(messages.c.id.in_(ids), messages.c.state.in_(what.leaves))
+        .values(state=what.to, changed=now, **change)
+        .returning(messages.c.id)
+    )
+    return list(db.scalars(statement))
+
+
+def move_where(db: Connection, what: Move, now: datetime, *conditions: Any, **change: Any) -> int:
+    """Moves all messages that meet conditions, as far as the table of moves lets them; returns how many."""
+    statement = update(messages).where(messages.c.state.in_(what.leaves), *conditions)
+    return db.execute(statement.values(state=what.to, changed=now, **change)).rowcount
+
+
+def opt_out(db: Connection, phone: bytes, day: date, source: str) -> bool:
+    """From now on nothing that we start goes to this number. False when it was so already."""
+    return insert_new(db, insert(opt_outs, db.dialect.name).values(phone=phone, since=day, source=source))
+
+
+def opt_in(db: Connection, phone: bytes) -> bool:
+    """The number may be written to again. False when it was so already."""
+    return db.execute(delete(opt_outs).where(opt_outs.c.phone == phone)).rowcount == 1
+
+
+def has_opted_out(db: Connection, phone: bytes) -> bool:
+    """Whether the number is not to be written to."""
+    return db.scalar(select(func.count()).select_from(opt_outs).where(opt_outs.c.phone == phone)) == 1
+
+
+def states(db: Connection) -> Mapping[State, int]:
+    """How many messages stand where."""
+    rows = db.execute(select(messages.c.state, func.count()).group_by(messages.c.state))
+    return {State(state): count for state, count in rows}
