@@ -23,6 +23,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     from gateway.models.store import Store
     from gateway.privacy import Keys
     from gateway.providers import all_providers
+    from gateway.receipts import ReceiptDesk
+    from gateway.sms import SmsDesk
+    from gateway.workers.wakeups import WakeUps
 
     settings = settings or config.load()
     logs.set_up()
@@ -34,6 +37,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.register_blueprint(webhooks.blueprint(all_providers(settings), Conversations(store, keys, settings), settings))
+    talks = Conversations(store, keys, settings)
+    desks = webhooks.Desks(
+        providers=all_providers(settings),
+        talks=talks,
+        sms=SmsDesk(store, keys, settings, talks),
+        receipts=ReceiptDesk(store, settings),
+        wake=WakeUps(settings.redis_url).wake,
+    )
+    app.register_blueprint(webhooks.blueprint(desks, settings))
     app.register_blueprint(pages.blueprint(settings, store))
     return app

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from gateway.config import LANGUAGES, Settings, SettingsError, load
+from gateway.config import LANGUAGES, Settings, load
+from gateway.errors import Told
 
 if TYPE_CHECKING:
     from gateway.models.store import Store
@@ -56,6 +57,40 @@ def web() -> None:
         websockets=False,
         log_level=LogLevels.warning,
     ).serve()
+
+
+@cli.command()
+@click.option("--burst", is_flag=True, help="Send what is due, then stop.")
+def worker(burst: bool) -> None:
+    """Run a worker: it sends what stands in the outbox."""
+    from gateway import logs
+    from gateway.workers import pumps
+
+    settings = load()
+    _must_run(settings)
+    logs.set_up()
+    pumps.run(settings, burst)
+
+
+@cli.command()
+def clock() -> None:
+    """Run the clock: what is due by the time of day."""
+    from gateway import logs
+    from gateway.workers import clock as ticking
+
+    settings = load()
+    _must_run(settings)
+    logs.set_up()
+    ticking.run(settings)
+
+
+@cli.command()
+def purge() -> None:
+    """Remove now what is no longer needed (inbound SMS after 7 days, talks after one)."""
+    from gateway.workers import housekeeping
+
+    removed = housekeeping.purge(_ready_store(load()), datetime.now(UTC))
+    click.echo("removed: " + ", ".join(f"{count} {what}" for what, count in removed.items()))
 
 
 @cli.command()
@@ -194,31 +229,17 @@ def _fail(message: str) -> NoReturn:
 
 def main() -> None:
     """The entry point: turns what is expected to go wrong into one line."""
-    from gateway.demo import NotADemo
-    from gateway.models.store import DatabaseDown, StoreProblem, reason
-    from gateway.places import BadFile
-    from gateway.privacy import KeyProblem
-    from gateway.supervisor import FolderInUse
-    from gateway.tallies import NothingToTell
-    from gateway.up import CannotStart
-    from gateway.valkey import ValkeyMissing
-
-    told = (
-        SettingsError,
-        StoreProblem,
-        KeyProblem,
-        BadFile,
-        NotADemo,
-        NothingToTell,
-        CannotStart,
-        FolderInUse,
-        ValkeyMissing,
-    )
     try:
         cli()
-    except told as error:
+    except Told as error:
         _fail(str(error))
-    except DatabaseDown as error:
+    except Exception as error:
+        if "sqlalchemy" not in sys.modules:
+            raise
+        from gateway.models.store import DatabaseDown, reason
+
+        if not isinstance(error, DatabaseDown):
+            raise
         _fail(f"the database cannot be used: {reason(error)}")
 
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gateway.errors import Told
+
 Language = Literal["km", "km-Latn", "en"]
 LANGUAGES: tuple[Language, ...] = ("km", "km-Latn", "en")
 PROVIDERS = ("simulator", "africastalking", "twilio", "somleng", "kannel", "android", "http")
@@ -25,7 +27,7 @@ TOKEN_BITS = 128
 """A webhook token carries at least this much chance (WIRE.md, Africa's Talking, Security)."""
 
 
-class SettingsError(Exception):
+class SettingsError(Told):
     """A setting is wrong; the message names the variable and says what it takes."""
 
 

@@ -17,21 +17,21 @@ import structlog
 from sqlalchemy import Connection, Row, select, update
 
 from gateway.config import Settings
+from gateway.effects import Effects
 from gateway.menus import flows
-from gateway.menus.effects import Discard, Effect, Identify, Join, Save, Speak, Withdraw
+from gateway.menus.effects import Save
 from gateway.menus.engine import Screen, Talk
 from gateway.menus.phrases import Words
 from gateway.menus.visit import Facts, Programme, Visit
 from gateway.menus.wording import render
 from gateway.models import answers, editions
-from gateway.models.callers import Caller, find_caller, remember
+from gateway.models.callers import Caller, find_caller
 from gateway.models.conversations import conversations, find_conversation
-from gateway.models.rounds import rounds
 from gateway.models.store import Store, insert, insert_new
 from gateway.phones import calling_code
 from gateway.privacy import Keys
 from gateway.providers.base import UssdEnd, UssdStep
-from gateway.text import USSD
+from gateway.text import SMS, USSD
 
 _ = Words
 log = structlog.get_logger()
@@ -53,6 +53,7 @@ class Conversations:
         self._keys = keys
         self._settings = settings
         self._now = now
+        self._effects = Effects(keys, settings, now)
         self._programme = functools.lru_cache(maxsize=8)(self._read_programme)
 
     def say(self, words: Words) -> str:
@@ -67,11 +68,11 @@ class Conversations:
         with self._store.write() as db:
             row = find_conversation(db, step.provider, step.session)
             if row is None and step.path is not None:
-                row = self._open(db, step, caller)
+                row = self.begin(db, step, dialled=step.path)
             if row is None or row.caller != caller:
                 log.warning("ussd.session_not_known", provider=step.provider)
                 return Screen(self.say(_("Something went wrong. Please dial again.")), True)
-            return self._step(db, row, step)
+            return self.advance(db, row, step)
 
     def ussd_ended(self, end: UssdEnd) -> None:
         """Notes that a session is over: a completed one is not taken up again by a redial."""
@@ -81,9 +82,37 @@ class Conversations:
                 mine = (conversations.c.provider == end.provider) & (conversations.c.session == end.session)
                 db.execute(update(conversations).where(mine).values(ended=True))
 
-    # inside ---------------------------------------------------------------------------------------
+    def begin(self, db: Connection, step: UssdStep, *, dialled: tuple[str, ...] = (), **facts: Any) -> Row[Any]:
+        """The row of a session seen for the first time: a new conversation, or a dropped one taken up again.
 
-    def _step(self, db: Connection, row: Row[Any], step: UssdStep) -> Screen:
+        `facts` are those of its Facts that are not at their default.
+        """
+        caller = self._keys.lookup(step.number)
+        frozen = self._facts_of_dropped(db, caller) if not dialled and not facts else None
+        resumed = frozen is not None
+        if frozen is None:
+            known = find_caller(db, caller) or Caller(None, None)
+            frozen = Facts(
+                edition=editions.newest(db),
+                language=known.language or self._settings.default_language,
+                commune=known.commune,
+                cost=self._settings.caller_cost,
+                menus=flows.VERSION,
+                dialled=dialled,
+                **facts,
+            )
+        values = {
+            "id": secrets.token_hex(16), "provider": step.provider, "session": step.session, "caller": caller,
+            "channel": frozen.channel, "facts": frozen.to_json(), "offset": len(step.path or ()), "inputs": _NONE_YET,
+            "transcript": "", "page": 0, "answer": "", "resumed": resumed, "touched": self._now(),
+        }  # fmt: skip
+        insert_new(db, insert(conversations, db.dialect.name).values(values))
+        row = find_conversation(db, step.provider, step.session)
+        assert row is not None  # either ours, or that of the same request beside us
+        return row
+
+    def advance(self, db: Connection, row: Row[Any], step: UssdStep) -> Screen:
+        """The screen after a step of a conversation; what it has to do is done. A repeat gets the first answer."""
         count = _inputs_so_far(row, step)
         if count <= row.inputs:
             return self._again(row, step, count)
@@ -97,7 +126,7 @@ class Conversations:
         change: dict[str, Any] = {}
         try:
             for effect in talk.effects:
-                self._apply(db, effect, step.number)
+                self._effects.apply(db, effect, step.number, row.channel)
                 if isinstance(effect, Save):
                     change |= {"scored": True, "round_id": effect.round_id}
         except answers.RoundClosed:
@@ -110,11 +139,19 @@ class Conversations:
         db.execute(update(conversations).where(conversations.c.id == row.id).values(change))
         return screen
 
+    # inside ---------------------------------------------------------------------------------------
+
     def _talk(self, facts: Facts, row: Row[Any], step: UssdStep, offset: int, count: int) -> Talk:
         """The talk after this request; of its effects only those of inputs that are new."""
         flow = functools.partial(flows.dial, Visit(facts, self._programme(facts.edition)))
         fresh = step.path is not None or offset == count
-        talk = Talk(flow, facts.language, USSD, None if fresh else _values(row), row.page)
+        talk = Talk(
+            flow,
+            facts.language,
+            SMS if facts.channel == "sms" else USSD,
+            None if fresh else _values(row),
+            0 if fresh else row.page,
+        )
         inputs = (step.path or ())[offset:count] if fresh else (step.last or "",)
         if offset <= row.inputs:
             talk.effects.clear()
@@ -130,40 +167,18 @@ class Conversations:
             return Screen(row.answer, row.ended)
         return self._talk(Facts.from_json(row.facts), row, step, row.offset, count).screen
 
-    def _open(self, db: Connection, step: UssdStep, caller: bytes) -> Row[Any]:
-        """The conversation of a session seen for the first time: a new one, or a dropped one taken up again."""
-        dropped = None if step.path else self._dropped(db, caller)
-        if dropped is not None:
-            facts = replace(Facts.from_json(dropped.facts), dialled=(), earlier=_values(dropped), taken_up="ask")
-            db.execute(update(conversations).where(conversations.c.id == dropped.id).values(resumed=True))
-        else:
-            known = find_caller(db, caller) or Caller(None, None)
-            facts = Facts(
-                edition=editions.newest(db),
-                language=known.language or self._settings.default_language,
-                commune=known.commune,
-                cost=self._settings.caller_cost,
-                menus=flows.VERSION,
-                dialled=step.path or (),
-            )
-        values = {
-            "id": secrets.token_hex(16), "provider": step.provider, "session": step.session, "caller": caller,
-            "channel": "ussd", "facts": facts.to_json(), "offset": len(facts.dialled), "inputs": _NONE_YET,
-            "transcript": "", "page": 0, "answer": "", "resumed": dropped is not None, "touched": self._now(),
-        }  # fmt: skip
-        insert_new(db, insert(conversations, db.dialect.name).values(values))
-        row = find_conversation(db, step.provider, step.session)
-        assert row is not None  # either ours, or that of the same request beside us
-        return row
-
-    def _dropped(self, db: Connection, caller: bytes) -> Row[Any] | None:
-        """The caller's last conversation, when it was cut off before a score and was not taken up before.
+    def _facts_of_dropped(self, db: Connection, caller: bytes) -> Facts | None:
+        """How the caller's last conversation goes on, when it was cut off before a score and not taken up before.
 
         It keeps its row: were it to go on after all, its path must not look like one dialled at once.
         """
         last = (
             select(conversations)
-            .where(conversations.c.caller == caller, conversations.c.touched > self._now() - REDIAL)
+            .where(
+                conversations.c.caller == caller,
+                conversations.c.channel == "ussd",
+                conversations.c.touched > self._now() - REDIAL,
+            )
             .order_by(conversations.c.touched.desc())
             .limit(1)
             .with_for_update()
@@ -171,49 +186,8 @@ class Conversations:
         row = db.execute(last).first()
         if row is None or row.ended or row.scored or row.resumed or not row.transcript:
             return None
-        return row
-
-    def _apply(self, db: Connection, effect: Effect, number: str) -> None:
-        """Does what a flow asked for. Raises RoundClosed, and then has done nothing."""
-        match effect:
-            case Speak(language):
-                remember(db, self._keys.lookup(number), language=language)
-            case Join(commune):
-                remember(db, self._keys.lookup(number), commune=commune)
-            case Save(round_id, commune, service, score):
-                key = self._round_key(db, round_id)
-                answers.save(
-                    db,
-                    answers.Given(
-                        round_id=round_id,
-                        rater=self._keys.rater(key, number, None),
-                        phone=self._keys.phone(key, number),
-                        commune=commune,
-                        service=service,
-                        score=score,
-                        day=self._now().astimezone(self._settings.zone).date(),
-                        channel="ussd",
-                    ),
-                )
-            case Identify(round_id, who):
-                key = self._round_key(db, round_id)
-                nobody, rater = (self._keys.rater(key, number, given) for given in (None, who))
-                answers.take_over(db, round_id, self._keys.phone(key, number), nobody, rater, who)
-            case Discard(round_id, services):
-                key = self._round_key(db, round_id)
-                for service in services:
-                    phone, nobody = self._keys.phone(key, number), self._keys.rater(key, number, None)
-                    answers.remove_loose(db, round_id, phone, nobody, service)
-            case Withdraw():
-                for round_id, key in db.execute(_OPEN_ROUNDS).all():
-                    answers.withdraw(db, round_id, self._keys.phone(key, number))
-
-    def _round_key(self, db: Connection, round_id: int) -> str:
-        """The name of an open round's key. Raises RoundClosed: the key of a closed one is gone."""
-        name = db.scalar(select(rounds.c.key).where(rounds.c.id == round_id, rounds.c.closed.is_(None)))
-        if name is None:
-            raise answers.RoundClosed
-        return str(name)
+        db.execute(update(conversations).where(conversations.c.id == row.id).values(resumed=True))
+        return replace(Facts.from_json(row.facts), dialled=(), earlier=_values(row), taken_up="ask")
 
     def _read_programme(self, edition: int) -> Programme:
         with self._store.read() as db:
@@ -222,7 +196,6 @@ class Conversations:
 
 _SEPARATOR = "\t"
 _NONE_YET = -1
-_OPEN_ROUNDS = select(rounds.c.id, rounds.c.key).where(rounds.c.closed.is_(None))
 
 
 def _values(row: Row[Any]) -> tuple[str, ...]:

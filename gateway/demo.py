@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from gateway import rounds
 from gateway.config import Settings
 from gateway.conversation import Conversations
+from gateway.errors import Told
 from gateway.models import staff
 from gateway.models.editions import newest
 from gateway.models.installation import is_demo, mark_demo
@@ -37,7 +38,7 @@ FEW = ("010407", "3")
 """A service that so few rate in one commune that its figures are not shown."""
 
 
-class NotADemo(Exception):
+class NotADemo(Told):
     """The folder holds real data."""
 
 

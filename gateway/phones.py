@@ -28,7 +28,11 @@ PREFIXES: dict[str, str] = {
 
 _SEPARATORS = re.compile(r"[\s().\-\u200b\u2010-\u2015/]")
 _CAMBODIAN = re.compile(r"\+855[1-9]\d{7,8}")
-_ANY_NUMBER = re.compile(r"(?<![\w.:-])(?:\+|00)?\d{8,15}(?![\w-])")
+_READABLE = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IN_ONE = r"(?<![^\W_])(?<!\d\.)(?:\+|%2B)?\d{8,15}(?![^\W_])"
+_IN_GROUPS = r"(?<![\w.])(?:(?:\+|%2B)[1-9]\d{0,3}|\(?[0០]\d\d)(?:[ .()-]{1,3}\d{1,4}){2,5}(?!\w)"
+_ANY_NUMBER = re.compile(f"(?P<readable>{_READABLE})|{_IN_ONE}|{_IN_GROUPS}", re.IGNORECASE)
+"""A number in one piece or in groups; dates, times and UUIDs are met first, so that they stay."""
 
 
 class NotANumber(ValueError):
@@ -47,7 +51,8 @@ def e164(text: str, home: str = "855") -> str:
     elif number.startswith("0"):
         number = f"+{home}{number[1:]}"
     elif not number.startswith("+"):
-        number = "+" + number if number.startswith(home) or len(number) > 9 else f"+{home}{number}"
+        # by its length, not its beginning: 85 512 345 is a Cellcard number that lost its 0
+        number = "+" + number if len(number) > 9 else f"+{home}{number}"
     if number.startswith(f"+{home}0"):
         number = f"+{home}{number[len(home) + 2 :]}"
     if not (number[1:].isascii() and number[1:].isdigit()):
@@ -73,7 +78,7 @@ def operator(number: str) -> str | None:
 def is_mobile(number: str) -> bool:
     """Whether an E.164 number can be a person's mobile; short codes and landlines are not."""
     if number.startswith("+855"):
-        return operator(number) is not None
+        return operator(number) is not None and _CAMBODIAN.fullmatch(number) is not None
     try:
         kind = phonenumbers.number_type(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
@@ -87,5 +92,13 @@ def masked(number: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """The text with everything that looks like a phone number blotted out: the last guard of the log."""
-    return _ANY_NUMBER.sub("[number]", text)
+    """The text with everything that looks like a phone number blotted out: the last guard of the log.
+
+    Times, dates, versions and hexadecimal ids stay readable.
+    """
+    return _ANY_NUMBER.sub(_blotted, text)
+
+
+def _blotted(found: re.Match[str]) -> str:
+    digits = sum(char.isdigit() for char in found[0].lower().removeprefix("%2b"))
+    return found[0] if found["readable"] or not 8 <= digits <= 15 else "[number]"

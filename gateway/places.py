@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from gateway.errors import Told
 from gateway.models.places import LEVELS, join_programme, places
 from gateway.models.store import insert
 from gateway.text import western_digits
@@ -20,7 +21,7 @@ MOST_PROBLEMS = 20
 _CHUNK = 1000
 
 
-class BadFile(Exception):
+class BadFile(Told):
     """A file cannot be taken in; each line names the row and the cell and says what is wrong. Nothing was changed."""
 
 
@@ -38,13 +39,16 @@ def import_places(db: Connection, path: Path, *, join: bool) -> Imported:
     Codes are text of 2, 4, 6 or 8 digits, each level's a prefix of the next. Communes that join are numbered in
     the order of their codes. Raises BadFile.
     """
-    rows = _checked(_read(path), {code for (code,) in db.execute(select(places.c.code))})
-    for start in range(0, len(rows), _CHUNK):
-        statement = insert(places, db.dialect.name).values(rows[start : start + _CHUNK])
+    columns = (places.c[name] for name in COLUMNS)
+    known = {row.code: dict(row._mapping) for row in db.execute(select(*columns))}
+    rows = _checked(_read(path), set(known))
+    new = [row for row in rows if known.get(row["code"]) != row]
+    for start in range(0, len(new), _CHUNK):
+        statement = insert(places, db.dialect.name).values(new[start : start + _CHUNK])
         changed = {name: statement.excluded[name] for name in COLUMNS[1:]}
         db.execute(statement.on_conflict_do_update(index_elements=[places.c.code], set_=changed))
     found = sorted(row["code"] for row in rows if row["level"] == "commune")
-    return Imported(len(rows), join_programme(db, found) if join else 0)
+    return Imported(len(new), join_programme(db, found) if join else 0)
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -63,7 +67,10 @@ def _read(path: Path) -> list[dict[str, str]]:
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise BadFile(f"{path}: line 1: no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
-    return [{"line": str(reader.line_num)} | row for row in reader]
+    try:
+        return [{"line": str(reader.line_num)} | row for row in reader]
+    except csv.Error as error:
+        raise BadFile(f"{path}: line {reader.line_num}: {error}; is a quotation mark left open?") from None
 
 
 def _checked(rows: list[dict[str, str]], known: set[str]) -> list[dict[str, str]]:

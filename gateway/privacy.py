@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.config import FLOOR, Settings
+from gateway.errors import Told
 
 KEY_BYTES = 32
 HASH_BYTES = 16
@@ -28,7 +29,7 @@ _NONCE_BYTES = 12
 _SEALING = "sealing-{}.key"
 
 
-class KeyProblem(Exception):
+class KeyProblem(Told):
     """A key is missing, damaged or readable by others; the message says which and what to do."""
 
 
@@ -46,7 +47,7 @@ def read_key(path: Path) -> bytes:
     """The key in a file. Raises KeyProblem."""
     try:
         mode = path.stat().st_mode
-        text = path.read_text()
+        text = path.read_text(errors="replace")  # a damaged key may be any bytes
     except OSError as error:
         raise KeyProblem(f"{path}: the key cannot be read ({error.strerror})") from None
     if mode & 0o077:
@@ -168,11 +169,12 @@ class Keys:
         nonce, data = sealed.data[:_NONCE_BYTES], sealed.data[_NONCE_BYTES:]
         try:
             return self._cipher(sealed.key).decrypt(nonce, data, purpose.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut short, within the nonce
             raise KeyProblem(f"sealing key {sealed.key} does not open this {purpose}; was KEYS_DIR changed?") from None
 
     def _sealing_numbers(self) -> list[int]:
-        return [int(path.stem.removeprefix("sealing-")) for path in self.folder.glob(_SEALING.format("*"))]
+        found = (path.stem.removeprefix("sealing-") for path in self.folder.glob(_SEALING.format("*")))
+        return [int(number) for number in found if number.isdecimal()]  # not `sealing-1.old.key`, somebody's copy
 
     def _cipher(self, number: int) -> AESGCM:
         if number not in self._sealing:
@@ -204,7 +206,7 @@ def same_token(given: str, tokens: Sequence[str]) -> bool:
     found = False
     for token in tokens:
         found |= hmac.compare_digest(given_hash, hashlib.sha256(token.encode()).digest())
-    return found
+    return found and given != ""
 
 
 # what figures may be shown ------------------------------------------------------------------------

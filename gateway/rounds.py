@@ -11,8 +11,10 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select, update
 
+from gateway.errors import Told
 from gateway.models.conversations import purge_round
 from gateway.models.editions import publish
+from gateway.models.messages import forget_talks
 from gateway.models.places import communes
 from gateway.models.rounds import round_communes, round_services, rounds
 from gateway.models.services import services
@@ -20,7 +22,7 @@ from gateway.models.store import Store
 from gateway.privacy import Keys
 
 
-class RoundProblem(Exception):
+class RoundProblem(Told):
     """A round cannot be opened or closed; the message says why."""
 
 
@@ -64,6 +66,7 @@ def close_round(store: Store, keys: Keys, round_id: int, day: date, now: datetim
         db.execute(update(rounds).where(rounds.c.id == round_id, rounds.c.closed.is_(None)).values(closed=day))
         db.execute(update(round_communes).where(round_communes.c.round_id == round_id).values(open=False))
         purge_round(db, round_id, now)
+        forget_talks(db)
         publish(db, now)
     keys.destroy_round(key)
     if store.is_sqlite:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import leash
+from gateway.errors import Told
 
 __all__ = ["Child", "FolderInUse", "Supervisor", "folder_lock", "port_free"]
 
@@ -43,7 +44,7 @@ class Child:
     ready: Callable[[], bool] = lambda: True
 
 
-class FolderInUse(Exception):
+class FolderInUse(Told):
     """Another process runs the gateway on this folder."""
 
 
@@ -237,14 +238,11 @@ def port_free(host: str, port: int) -> bool:
 
     Raises OSError when it never could: not our address, a port that needs root.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        # As servers do: connections of the last run that still linger are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as problem:
-            if problem.errno == errno.EADDRINUSE:
-                return False
-            raise
-    return True
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family):
+            return True
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            return False
+        raise

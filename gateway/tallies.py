@@ -6,6 +6,7 @@ DOMAIN.md, Services: satisfied is a score of 4 or 5.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
+from gateway.errors import Told
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
 from gateway.models.answers import OVERALL, answers
@@ -25,7 +27,7 @@ SCORES = (1, 2, 3, 4, 5)
 WOMEN = ("woman-15-30", "woman-31")
 
 
-class NothingToTell(Exception):
+class NothingToTell(Told):
     """There is no such commune or round; the message says which there are."""
 
 
@@ -59,6 +61,19 @@ class Figures:
     def margin(self) -> float:
         """Half the width of the 95 % interval of `satisfied` at its widest, from 0 to 1 (23 raters: 0.20)."""
         return 0.98 / float(self.n**0.5)
+
+    @property
+    def percent(self) -> int:
+        """`satisfied` as it is printed, in whole percent."""
+        return round(self.satisfied * 100)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of the share of the satisfied, in points, and the margin of that (of both shares together)."""
+
+    points: int
+    margin: int
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,11 @@ def tallies(
         elif commune:
             raise NothingToTell(f"commune {commune} has had no round{f' {number}' if number else ''} yet")
     return found
+
+
+def change(now: Figures, before: Figures) -> Change:
+    """From one round to another: the difference of the percentages as printed, so that readers can check it."""
+    return Change(now.percent - before.percent, round(100 * math.hypot(now.margin, before.margin)))
 
 
 def as_json(figures: Tally, language: str = "en") -> dict[str, Any]:

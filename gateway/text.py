@@ -213,6 +213,19 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(_INVISIBLE))
 
 
+def in_gsm7(text: str) -> str:
+    """Letters without the accents that the GSM 03.38 alphabet lacks: â as a, é as it is.
+
+    Whatever has no such letter, Khmer among it, stays.
+    """
+    return "".join(map(_without_accent, unicodedata.normalize("NFC", text)))
+
+
+def _without_accent(char: str) -> str:
+    base = unicodedata.normalize("NFD", char)[:1]
+    return base if base.isalpha() and base in _GSM7 and char not in _GSM7 else char
+
+
 def western_digits(text: str) -> str:
     """Khmer digits, and any other decimal digits of Unicode, as 0 to 9."""
     return "".join(str(unicodedata.decimal(char, char)) for char in text)

@@ -14,11 +14,12 @@ import requests
 
 from gateway import demo, schema, valkey
 from gateway.config import Settings, load
+from gateway.errors import Told
 from gateway.models.store import Store
 from gateway.supervisor import Child, Supervisor, folder_lock, port_free
 
 
-class CannotStart(Exception):
+class CannotStart(Told):
     """The gateway cannot start as it is told to; the message says what to change."""
 
 
@@ -51,6 +52,7 @@ def up(settings: Settings, with_demo: bool) -> int:
             socket = stack.enter_context(valkey.socket_path())
             env["REDIS_URL"] = valkey.redis_url(socket)
             children.append(valkey.valkey_child(socket, env))
+        children += [_role("worker", env), _role("clock", env)]
         children += [_role("web", env, f"http://{_reachable(settings.host)}:{settings.port}/healthz")]
 
         def announce() -> None:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+from gateway.errors import Told
 from gateway.supervisor import Child, FolderInUse, folder_lock
 
 __all__ = [
@@ -32,7 +33,7 @@ PREFIX, SOCKET = "mati-valkey-", "valkey.sock"
 STALE = 60.0  # seconds: a younger folder may belong to a `mati up` that has not locked it yet
 
 
-class ValkeyMissing(Exception):
+class ValkeyMissing(Told):
     """There is no Valkey server for this machine."""
 
 

@@ -8,16 +8,30 @@ a phone shows nothing else.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 
 from gateway.config import Settings
 from gateway.conversation import Conversations
 from gateway.menus.phrases import Words
 from gateway.models.store import DatabaseDown
 from gateway.privacy import KeyProblem
-from gateway.providers.base import Call, Malformed, Provider, UssdEnd, UssdStep
+from gateway.providers.base import (
+    Call,
+    InboundSms,
+    InboxCheck,
+    Malformed,
+    OptOut,
+    Provider,
+    Receipt,
+    UssdEnd,
+    UssdStep,
+)
+from gateway.receipts import ReceiptDesk
+from gateway.sms import SmsDesk
 
 _ = Words
 log = structlog.get_logger()
@@ -25,16 +39,27 @@ log = structlog.get_logger()
 MOST_BYTES = 64 * 1024
 
 
-def blueprint(providers: list[Provider], conversations: Conversations, settings: Settings) -> Blueprint:
+@dataclass(frozen=True)
+class Desks:
+    """Who takes in what providers send."""
+
+    providers: list[Provider]
+    talks: Conversations
+    sms: SmsDesk
+    receipts: ReceiptDesk
+    wake: Callable[[str], None]
+
+
+def blueprint(desks: Desks, settings: Settings) -> Blueprint:
     """The routes of all providers."""
     hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
-    for provider in providers:
+    for provider in desks.providers:
         token = "/<token>" if provider.token_in_path else ""
         for event in provider.events:
             hooks.add_url_rule(
                 f"/{provider.name}{token}/{event}",
                 endpoint=f"{provider.name}-{event}",
-                view_func=Hook(provider, event, conversations, settings),
+                view_func=Hook(provider, event, desks, settings),
                 methods=["POST"],
             )
     return hooks
@@ -43,10 +68,10 @@ def blueprint(providers: list[Provider], conversations: Conversations, settings:
 class Hook:
     """One event of one provider."""
 
-    def __init__(self, provider: Provider, event: str, conversations: Conversations, settings: Settings) -> None:
+    def __init__(self, provider: Provider, event: str, desks: Desks, settings: Settings) -> None:
         self._provider = provider
         self._event = event
-        self._conversations = conversations
+        self._desks = desks
         self._local = settings.is_local
 
     def __call__(self, token: str = "") -> Response:
@@ -78,15 +103,25 @@ class Hook:
     def _answer(self, call: Call) -> Response:
         match self._provider.parse(self._event, call):
             case UssdStep() as step:
-                screen = self._conversations.ussd(step)
+                screen = self._desks.talks.ussd(step)
                 body, content_type = self._provider.ussd_answer(screen.text, screen.ends)
                 return Response(body, content_type=content_type)
             case UssdEnd() as end:
-                self._conversations.ussd_ended(end)
-                return _plain("", 200)
+                self._desks.talks.ussd_ended(end)
+            case InboundSms() as sms:
+                answer = self._desks.sms.receive(sms)
+                if answer is not None:
+                    self._desks.wake(answer)
+            case Receipt() as receipt:
+                self._desks.receipts.receive(receipt)
+            case OptOut() as notice:
+                self._desks.sms.opted_out(notice)
+            case InboxCheck() as check:
+                return jsonify(messages=self._desks.sms.inbox(check))
+        return _plain("", 200)
 
     def _screen(self, words: Words) -> Response:
-        body, content_type = self._provider.ussd_answer(self._conversations.say(words), True)
+        body, content_type = self._provider.ussd_answer(self._desks.talks.say(words), True)
         return Response(body, content_type=content_type)
 
 

@@ -119,7 +119,7 @@ def alive(pid: int) -> bool:
 
 def runs(pid: int) -> bool:
     """Alive and no zombie: one that init has yet to collect can do no harm."""
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True)
     return shown.stdout.strip()[:1] not in ("", "Z")
 
 

@@ -69,6 +69,7 @@ class Talk:
         self._end: End | None = None
         self._notice: Words | None = None
         self._waiting: list[tuple[str, bool]] = []
+        self._pages: list[Page] = []  # stays so where a flow ends before it asks
         self._replay(fresh=taken_up is None)
         self.page = page if page < len(self._pages) else 0
 
@@ -163,7 +164,7 @@ class Talk:
     def _show(self, question: Choose) -> None:
         self._question = question
         self.page = 0
-        self._pages: list[Page] = lay_out(question, self.language, self._limit, first=not self.transcript)
+        self._pages = lay_out(question, self.language, self._limit, first=not self.transcript)
 
     def _beforehand(self) -> str | None:
         """The answer that was given beforehand to the question just shown, if it fits; else the rest is dropped."""

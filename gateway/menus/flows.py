@@ -31,13 +31,17 @@ def dial(visit: Visit) -> Flow:
             yield Feed(values=visit.facts.earlier)
     elif visit.facts.taken_up:
         yield Feed(values=visit.facts.earlier)
-    commune = visit.commune
     if not visit.programme.communes:
         return End(_("This service is not ready yet. Please try again later."))
+    if visit.facts.entry == "language":
+        yield from choose_language()
+    commune = visit.commune
     if commune is None:
         yield from welcome(visit)
-        commune = yield from choose_commune(visit)
+        commune = visit.place or (yield from choose_commune(visit))
         yield Join(commune.code)
+    if visit.facts.place:
+        commune = visit.place or (yield from choose_commune(visit))
     if visit.facts.dialled and visit.programme.services(commune):
         yield Feed(digits=visit.facts.dialled)
     return (yield from home(visit, commune))
@@ -45,18 +49,23 @@ def dial(visit: Visit) -> Flow:
 
 def home(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
     """The services to rate, with the menu behind 8; the menu itself where no round is open."""
-    services = visit.programme.services(commune)
-    if not services:
-        return (yield from menu(visit, commune, _("{commune}: no rating is open now.", commune=commune.name)))
-    options = [Option(service.id, service.name, key=str(service.number)) for service in services]
-    choice = yield Choose(_("Service:"), (*options, Option("menu", _("Menu"), key=MENU_KEY)))
-    if choice == "menu":
-        return (yield from menu(visit, commune, _("Menu:")))
-    return (yield from rate(commune, next(service for service in services if service.id == choice)))
+    while True:
+        services = visit.programme.services(commune)
+        title = _("{commune}: no rating is open now.", commune=commune.name)
+        if services:
+            options = [Option(service.id, service.name, key=str(service.number)) for service in services]
+            choice = yield Choose(_("Service:"), (*options, Option("menu", _("Menu"), key=MENU_KEY)))
+            if choice != "menu":
+                return (yield from rate(visit, commune, next(service for service in services if service.id == choice)))
+            title = _("Menu:")
+        came_to = yield from menu(visit, commune, title)
+        if isinstance(came_to, End):
+            return came_to
+        commune = came_to
 
 
-def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, End]:
-    """What there is beside rating; only what exists."""
+def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Commune | End]:
+    """What there is beside rating; only what exists. Returns the commune to go on with, or the end."""
     options = [Option("language", _("Language")), Option("protection", _("Who sees what"))]
     if len(visit.programme.communes) > 1:
         options.insert(0, Option("commune", _("Other commune")))
@@ -79,4 +88,4 @@ def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, En
         if (yield Choose(title, (Option("yes", _("Yes, remove")), Option("no", _("No"))))) == "yes":
             yield Withdraw()
             return End(_("Done. No rating of this phone is kept in an open round."))
-    return (yield from home(visit, commune))
+    return commune

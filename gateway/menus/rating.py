@@ -9,32 +9,32 @@ from gateway.menus.effects import Discard, Identify, Save
 from gateway.menus.engine import End
 from gateway.menus.phrases import Words
 from gateway.menus.screens import Choose, Option
-from gateway.menus.visit import Commune, Service
+from gateway.menus.visit import Commune, Service, Visit
 
 _ = Words
 
 SCORES = (
-    Option("1", _("Very dissatisfied")),
-    Option("2", _("Dissatisfied"), implied=True),
-    Option("3", _("Acceptable")),
-    Option("4", _("Satisfied"), implied=True),
-    Option("5", _("Very satisfied")),
+    Option("1", _("Very dissatisfied"), "1"),
+    Option("2", _("Dissatisfied"), "2", implied=True),
+    Option("3", _("Acceptable"), "3"),
+    Option("4", _("Satisfied"), "4", implied=True),
+    Option("5", _("Very satisfied"), "5"),
 )
 """The scale of the I-SAF scorecard (DOMAIN.md, Services)."""
 
 WHO = (
-    Option("woman-15-30", _("Woman 15-30")),
-    Option("woman-31", _("Woman over 30")),
-    Option("man-15-30", _("Man 15-30")),
-    Option("man-31", _("Man over 30")),
-    Option("under-15", _("Under 15")),
-    Option("other", _("Other")),
-    Option("unsaid", _("No answer")),
+    Option("woman-15-30", _("Woman 15-30"), "1"),
+    Option("woman-31", _("Woman over 30"), "2"),
+    Option("man-15-30", _("Man 15-30"), "3"),
+    Option("man-31", _("Man over 30"), "4"),
+    Option("under-15", _("Under 15"), "5"),
+    Option("other", _("Other"), "6"),
+    Option("unsaid", _("No answer"), "7"),
 )
-"""Youth is 15 to 30 (DOMAIN.md, table, row 5)."""
+"""Youth is 15 to 30 (DOMAIN.md, table, row 5). The digits are printed on posters (`1 2 5 1`): they never change."""
 
 
-def rate(commune: Commune, service: Service) -> Generator[Any, str, End]:
+def rate(visit: Visit, commune: Commune, service: Service) -> Generator[Any, str, End]:
     """Score, who, thanks. Whoever is under 15 is thanked, and nothing of theirs is kept."""
     if commune.round_id is None:
         return End(_("No rating is open now."))
@@ -45,4 +45,6 @@ def rate(commune: Commune, service: Service) -> Generator[Any, str, End]:
         yield Discard(commune.round_id, (service.id,))
         return End(_("Thank you!"))
     yield Identify(commune.round_id, who)
+    if visit.facts.channel == "sms":  # it stays on the phone: it must not tell the next reader what was rated
+        return End(_("Thank you! Received. Shared phone? Delete this and the SMS you sent."))
     return End(_("Thank you! Received."))

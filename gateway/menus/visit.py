@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from gateway.config import Language
 from gateway.menus.phrases import Name
+from gateway.text import in_gsm7
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Programme:
             code: Commune(code, number, _place(km, en), round_id) for code, number, km, en, round_id in body["communes"]
         }
         self.above: dict[str, Name] = {code: _place(km, en) for code, (km, en) in body["above"].items()}
-        self._services = {id_: Service(id_, n, Name(km, latn, en)) for id_, n, km, latn, en in body["services"]}
+        self._services = {id_: Service(id_, n, _named(km, latn, en)) for id_, n, km, latn, en in body["services"]}
         self._rounds: dict[str, list[str]] = body["rounds"]
 
     @cached_property
@@ -55,7 +56,11 @@ class Programme:
 
 
 def _place(km: str, en: str) -> Name:
-    return Name(km, en, en)  # the Latin name of a place is its romanised one
+    return _named(km, en, en)  # the Latin name of a place is its romanised one
+
+
+def _named(km: str, latn: str, en: str) -> Name:
+    return Name(km, in_gsm7(latn), in_gsm7(en))  # one â on a screen would cost it more than half its room
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,13 @@ class Facts:
     """What a call costs the caller, in words; empty when not told."""
     menus: str
     """The version of the flows (`flows.VERSION`)."""
+    channel: Literal["ussd", "sms"] = "ussd"
+    place: str = ""
+    """The number of the commune that a one-message rating names, as on the poster."""
+    entry: Literal["", "language"] = ""
+    """Where the talk begins, when not at the beginning."""
     dialled: tuple[str, ...] = ()
-    """The path dialled at once, such as `2*5` as ("2", "5")."""
+    """What was dialled or sent at once, such as `2*5` as ("2", "5")."""
     earlier: tuple[str, ...] = ()
     """The transcript of a talk that is taken up again."""
     taken_up: Literal["", "ask", "quietly"] = ""
@@ -99,3 +109,9 @@ class Visit:
     def commune(self) -> Commune | None:
         """The caller's commune, when it is known and still takes part."""
         return self.programme.communes.get(self.facts.commune or "")
+
+    @property
+    def place(self) -> Commune | None:
+        """The commune that a one-message rating names."""
+        found = (c for c in self.programme.communes.values() if str(c.number) == self.facts.place)
+        return next(found, None) if self.facts.place else None

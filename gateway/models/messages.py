@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from gateway.models.base import Hash, Moment, metadata
 from gateway.models.store import insert, insert_new
-from gateway.privacy import Keys, Sealed
+from gateway.privacy import HASH_BYTES, Keys, Sealed
 from gateway.text import plain, segments
 
 
@@ -228,7 +228,23 @@ def has_opted_out(db: Connection, phone: bytes) -> bool:
     return db.scalar(select(func.count()).select_from(opt_outs).where(opt_outs.c.phone == phone)) == 1
 
 
+def forget_talks(db: Connection) -> None:
+    """Takes the numbers out of what was said by SMS: called when a round closes.
+
+    The provider's ids stay, so that an SMS that comes again is still known.
+    """
+    db.execute(update(inbound).values(phone=bytes(HASH_BYTES), text=b"", text_key=0))
+    waiting = (State.QUEUED, State.CLAIMED, State.SENDING)
+    db.execute(delete(messages).where(messages.c.kind == Kind.ANSWER, messages.c.state.not_in(waiting)))
+
+
 def states(db: Connection) -> Mapping[State, int]:
     """How many messages stand where."""
     rows = db.execute(select(messages.c.state, func.count()).group_by(messages.c.state))
     return {State(state): count for state, count in rows}
+
+
+def listed(db: Connection, state: State | None, first: int, size: int) -> Sequence[Row[Any]]:
+    """So many messages, in one state or in all, the newest first, after skipping the `first` ones."""
+    statement = select(messages).order_by(messages.c.created.desc(), messages.c.id).offset(first).limit(size)
+    return db.execute(statement if state is None else statement.where(messages.c.state == state)).all()

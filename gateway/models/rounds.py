@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, ForeignKey, Index, Integer, Table, Text, select
+from sqlalchemy import Boolean, Column, Connection, Date, ForeignKey, Index, Integer, Select, Table, Text, select
 
 from gateway.models.base import metadata
 
@@ -51,12 +52,22 @@ class Round:
 
 def round_of(db: Connection, commune: str, number: int | None = None) -> Round | None:
     """A commune's round by its own count; without a number the open one, or else the last."""
-    statement = (
+    statement = _seen_from(commune)
+    if number is not None:
+        statement = statement.where(round_communes.c.number == number)
+    row = db.execute(statement.limit(1)).first()
+    return Round(*row) if row else None
+
+
+def rounds_of(db: Connection, commune: str) -> list[Round]:
+    """All rounds of a commune, the newest first."""
+    return [Round(*row) for row in db.execute(_seen_from(commune))]
+
+
+def _seen_from(commune: str) -> Select[Any]:
+    return (
         select(rounds.c.id, rounds.c.key, round_communes.c.number, rounds.c.opened, rounds.c.closed)
         .join(round_communes, round_communes.c.round_id == rounds.c.id)
         .where(round_communes.c.commune == commune)
+        .order_by(round_communes.c.number.desc())
     )
-    if number is not None:
-        statement = statement.where(round_communes.c.number == number)
-    row = db.execute(statement.order_by(round_communes.c.number.desc()).limit(1)).first()
-    return Round(*row) if row else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -53,9 +54,11 @@ class Member:
     role: str
     one_time: bool
     language: str
+    password: str = field(repr=False)
+    """Its argon2 hash: a login made under another one has ended."""
 
 
-_MEMBER = (staff.c.id, staff.c.name, staff.c.role, staff.c.one_time, staff.c.language)
+_MEMBER = (staff.c.id, staff.c.name, staff.c.role, staff.c.one_time, staff.c.language, staff.c.password)
 
 
 def new_password() -> str:
@@ -78,18 +81,28 @@ def reset_password(db: Connection, name: str, password: str, *, one_time: bool =
 
 def verify(db: Connection, name: str, password: str) -> Member | None:
     """The member who logs in with these, or None. Takes as long for a wrong name as for a wrong password."""
-    row = db.execute(select(staff.c.password, *_MEMBER).where(staff.c.name == name, staff.c.active)).first()
+    row = db.execute(select(*_MEMBER).where(staff.c.name == name, staff.c.active)).first()
     try:
         _hasher.verify(row.password if row else _NOBODY, password)
     except (VerificationError, InvalidHashError):
         return None
-    return Member(*row[1:]) if row else None
+    return Member(*row) if row else None
 
 
 def find_member(db: Connection, member_id: int) -> Member | None:
     """An active login by its id."""
     row = db.execute(select(*_MEMBER).where(staff.c.id == member_id, staff.c.active)).first()
     return Member(*row) if row else None
+
+
+def note_login(db: Connection, member_id: int, now: datetime) -> None:
+    """Keeps when a member last logged in."""
+    db.execute(update(staff).where(staff.c.id == member_id).values(last_login=now))
+
+
+def speak(db: Connection, member_id: int, language: str) -> None:
+    """Keeps a member's language."""
+    db.execute(update(staff).where(staff.c.id == member_id).values(language=language))
 
 
 _NOBODY = _hasher.hash(secrets.token_hex(16))

@@ -22,6 +22,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
 
+from gateway.errors import Told
+
 BUSY_SECONDS = 10
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -29,7 +31,7 @@ DatabaseDown = (OperationalError, DBAPIError)
 """What SQLAlchemy raises when the database is away, locked or read-only."""
 
 
-class StoreProblem(Exception):
+class StoreProblem(Told):
     """The database cannot be used as it is; the message says what to do."""
 
 

@@ -1,9 +1,9 @@
-"""The providers: one file each, all behind `base.Provider`."""
+"""The providers: one file each, all behind `base.Provider` and `base.Sender`."""
 
 from gateway.config import Settings
 from gateway.providers.africastalking import AfricasTalking
-from gateway.providers.base import Provider
-from gateway.providers.simulator import Simulator
+from gateway.providers.base import Provider, Sender
+from gateway.providers.simulator import Simulator, SimulatorSender
 
 
 def all_providers(settings: Settings) -> list[Provider]:
@@ -11,4 +11,14 @@ def all_providers(settings: Settings) -> list[Provider]:
     return [Simulator(), AfricasTalking(settings)]
 
 
-__all__ = ["Provider", "all_providers"]
+def sending(settings: Settings) -> list[str]:
+    """Who can send, the preferred one first."""
+    return list(settings.providers)
+
+
+def all_senders(settings: Settings) -> list[Sender]:
+    """A sender for each provider that can send."""
+    return [SimulatorSender()]
+
+
+__all__ = ["Provider", "Sender", "all_providers", "all_senders", "sending"]

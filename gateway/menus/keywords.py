@@ -1,0 +1,79 @@
+"""What an SMS says: a keyword in one of three scripts, numbers, or neither.
+
+Source: CONTRACT.md, Villagers' inputs; the stop words are those of WIRE.md (Twilio) and of operators here (ON, OFF).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from gateway.text import fold
+
+
+class Keyword(enum.Enum):
+    """What can be asked for by a word."""
+
+    RATE = enum.auto()
+    FORUM = enum.auto()
+    INFO = enum.auto()
+    LANG = enum.auto()
+    HELP = enum.auto()
+    STOP = enum.auto()
+    START = enum.auto()
+
+
+WORDS: dict[Keyword, str] = {
+    Keyword.RATE: "rate, vote, វាយតម្លៃ, vay tamlai, vaytamlai",
+    Keyword.FORUM: "forum, វេទិកា, vetika",
+    Keyword.INFO: "info, information, ព័ត៌មាន, ពត៌មាន, pormean, porkamean",
+    Keyword.LANG: "lang, language, ភាសា, pheasa",
+    Keyword.HELP: "help, ជំនួយ, chumnuoy, ជួយ, chuoy",
+    Keyword.STOP: "stop, off, ឈប់, chhop, បិទ, bet, unsubscribe, end, quit, stopall, revoke, optout, cancel",
+    Keyword.START: "start, on, unstop, បើក, baek, ចាប់ផ្តើម, chap phdaem",
+}
+"""Each keyword in English, Khmer and Khmer in Latin letters. The Khmer is to be checked by a native speaker."""
+
+_BY_WORD = {fold(word): keyword for keyword, words in WORDS.items() for word in words.split(",")}
+_WITH_NUMBERS = (Keyword.RATE,)
+_FIRST_WORD_IS_ENOUGH = (Keyword.RATE, Keyword.STOP, Keyword.INFO, Keyword.FORUM, Keyword.LANG, Keyword.HELP)
+_ONLY_ALONE = {"off", "end", "quit", "cancel", "bet", "on", "vote"}
+"""Words that begin an ordinary sentence as well: they count only when they stand alone."""
+MOST_NUMBERS = 4
+
+
+@dataclass(frozen=True)
+class Said:
+    """An SMS, understood: at most four numbers of one to four digits, in 0–9, with or after a keyword."""
+
+    keyword: Keyword | None = None
+    numbers: tuple[str, ...] = ()
+
+
+def understand(text: str) -> Said:
+    """What an SMS says, whatever its case, script, spaces and punctuation."""
+    folded = fold(text)
+    if not folded:
+        return Said()
+    if (alone := _BY_WORD.get(folded)) is not None:
+        return Said(alone)
+    words = folded.split(" ")
+    if (numbers := _numbers(words)) is not None:
+        return Said(numbers=numbers)
+    for length in (2, 1):
+        first = " ".join(words[:length])
+        keyword = _BY_WORD.get(first)
+        if keyword is None or len(words) <= length:
+            continue
+        numbers = _numbers(words[length:])
+        if keyword in _WITH_NUMBERS and numbers is not None:
+            return Said(keyword, numbers)
+        if keyword in _FIRST_WORD_IS_ENOUGH and first not in _ONLY_ALONE:
+            return Said(keyword)
+    return Said()
+
+
+def _numbers(words: list[str]) -> tuple[str, ...] | None:
+    if 0 < len(words) <= MOST_NUMBERS and all(word.isdigit() and len(word) <= 4 for word in words):
+        return tuple(words)
+    return None

@@ -1,0 +1,263 @@
+"""HTTP out, for all providers: pooled connections, one deadline for a whole request, and no retries.
+
+`requests` counts its timeout anew for each read, so a server that drips bytes would hold a worker for ever. Here
+each wait (for a name, a connection, a handshake, every read and write) gets what is left of the request's own time.
+
+What goes wrong is told apart by one question: had any of the request gone out? If not (`NotSent`), it may be sent
+again; if so (`Lost`), nobody knows what became of it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import queue
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.util.connection import create_connection
+
+MOST_BYTES = 1024 * 1024
+"""Of an answer's body; what is longer is cut here."""
+CONNECT_SECONDS = 5.0
+"""For each of a host's addresses, and for the handshake."""
+IDLE_SECONDS = 4.0
+"""A connection unused for longer is not used again: a server that closes it just then would leave a message in doubt.
+
+Many servers close at five seconds or more (Node.js at five).
+"""
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).setLevel(logging.ERROR)  # below, they quote addresses, which may hold numbers and keys
+
+
+class NotSent(Exception):
+    """Nothing of the request went out: it may be sent again. The message says where it failed, nothing of the request."""
+
+
+class Lost(Exception):
+    """The request went out, and no whole answer came: nobody knows what became of it. `late`: its time was over."""
+
+    def __init__(self, late: bool) -> None:
+        super().__init__("no answer in time" if late else "connection cut")
+        self.late = late
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whatever its status; a redirect too, none is followed."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> object:
+        """The body's JSON, whatever type the header claims; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class Wire:
+    """Pooled connections to a provider; safe for so many threads, and has no more connections to a host than those."""
+
+    def __init__(self, threads: int) -> None:
+        self._session = _Session()
+        self._session.auth = _as_it_is
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers["Accept-Encoding"] = "identity"
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(pool_maxsize=threads, max_retries=0))
+
+    def request(self, method: str, url: str, seconds: float, **parts: Any) -> Answer:
+        """The answer to a request that may take so many seconds in all.
+
+        `parts` are those of `requests`: headers, params, data, json, auth. Raises NotSent, Lost.
+        """
+        attempt = _Attempt(seconds)
+        token = _attempt.set(attempt)
+        try:
+            return self._ask(method, url, attempt, parts)
+        except _FAILURES:  # their texts quote addresses and headers, so they end here
+            problem = Lost(attempt.over) if attempt.out else NotSent(f"not sent: failed at {attempt.stage}")
+        finally:
+            _attempt.reset(token)
+        raise problem
+
+    def close(self) -> None:
+        """Closes the connections that nobody uses."""
+        self._session.close()
+
+    def _ask(self, method: str, url: str, attempt: _Attempt, parts: Mapping[str, Any]) -> Answer:
+        body = bytearray()
+        with self._session.request(
+            method, url, timeout=attempt.left(), stream=True, allow_redirects=False, **parts
+        ) as response:
+            for chunk in response.iter_content(64 * 1024):
+                body += chunk
+                if len(body) >= MOST_BYTES:
+                    break
+            return Answer(response.status_code, bytes(body[:MOST_BYTES]))
+
+
+# inside ---------------------------------------------------------------------------------------------
+
+
+class _Attempt:
+    """One request under way: how far it came, and how long it still has."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self.stage = "the start"
+        self.out = False
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def left(self, most: float = 3600.0) -> float:
+        """Seconds. Raises TimeoutError when there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request's time is over")
+        return min(left, most)
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("_attempt")
+
+
+class _TimedReads(io.RawIOBase):
+    """A socket's bytes; each read waits for what is left of the request's time."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._sock, self._attempt = raw, sock, _attempt.get()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._attempt.left())
+        return self._raw.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimedReads(self.fp.detach(), sock))
+
+
+class _Http(HTTPConnection):
+    """A connection whose every wait is timed, and that notes when the request goes out."""
+
+    response_class = _Response
+    _used = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it may be used again."""
+        return super().is_connected and time.monotonic() - self._used < IDLE_SECONDS
+
+    def _new_conn(self) -> socket.socket:
+        attempt = _attempt.get()
+        attempt.stage = "the look-up of the name"
+        problem: OSError = ConnectionError("no address")
+        addresses = _addresses(self._dns_host, self.port, attempt.left())
+        attempt.stage = "connecting"
+        for address in addresses:
+            try:
+                seconds = attempt.left(CONNECT_SECONDS)
+                sock = create_connection((address, self.port), seconds, socket_options=self.socket_options)
+            except OSError as error:
+                problem = error
+                continue
+            attempt.stage = "the handshake"
+            sock.settimeout(attempt.left(CONNECT_SECONDS))
+            return sock
+        raise problem
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        """Sends the head of the request, the first of its bytes."""
+        if self.sock is None:
+            self.connect()
+        attempt = _attempt.get()
+        attempt.left()
+        attempt.out = True
+        self._used = time.monotonic()
+        super().endheaders(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Sends bytes, in what is left of the time."""
+        if self.sock is not None:
+            self.sock.settimeout(_attempt.get().left())
+        super().send(data)
+
+    def getresponse(self) -> Any:
+        """The head of the answer."""
+        response = super().getresponse()
+        self._used = time.monotonic()
+        return response
+
+
+class _Https(_Http, HTTPSConnection):
+    pass
+
+
+_OURS: dict[Any, Any] = {HTTPConnection: _Http, HTTPSConnection: _Https, _Http: _Http, _Https: _Https}
+
+
+class _Adapter(HTTPAdapter):
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        if pool.ConnectionCls not in _OURS:  # it would not note when a request goes out
+            raise requests.exceptions.InvalidProxyURL("this kind of proxy is not supported")
+        pool.ConnectionCls = _OURS[pool.ConnectionCls]
+        return pool
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: else `requests` reads the whole body of a redirect that it does not follow."""
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The authentication of who gives none: without it `requests` looks into ~/.netrc."""
+    return request
+
+
+def _addresses(host: str, port: int, seconds: float) -> list[str]:
+    """A host's addresses. Raises OSError, TimeoutError: the system's look-up knows no deadline, so it gets a thread."""
+    answer: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.put(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+        except (OSError, UnicodeError) as error:
+            answer.put(OSError(str(error)))
+
+    threading.Thread(target=look_up, name="name-look-up", daemon=True).start()
+    try:
+        found = answer.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError("no answer to the look-up of the name") from None
+    if isinstance(found, OSError):
+        raise found
+    return found

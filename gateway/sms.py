@@ -1,0 +1,228 @@
+"""An SMS in, and the outbox row that answers it, in one transaction.
+
+A provider that posts the same SMS three times gets it stored and answered once. An answer goes back by the way
+the question came, and is allowed even to who opted out: it is the one direct answer to what they sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, func, select, update
+
+from gateway.config import Settings
+from gateway.conversation import Conversations, utc_now
+from gateway.menus.engine import Screen
+from gateway.menus.keywords import Keyword, Said, understand
+from gateway.menus.phrases import Words
+from gateway.menus.wording import render
+from gateway.models import messages
+from gateway.models.callers import find_caller
+from gateway.models.conversations import conversations
+from gateway.models.messages import Draft, Kind, inbound
+from gateway.models.store import Store, insert, insert_new
+from gateway.phones import calling_code, is_mobile
+from gateway.privacy import Keys
+from gateway.providers import sending
+from gateway.providers.base import InboundSms, InboxCheck, OptOut, UssdStep
+
+_ = Words
+log = structlog.get_logger()
+
+MENU_LAPSES = timedelta(minutes=10)
+"""So long a digit answers the last question of a menu (DESIGN.md, Menus)."""
+QUESTION_EXPIRES = timedelta(hours=1)
+ANSWER_EXPIRES = timedelta(hours=24)
+MENUS_A_DAY = 3
+"""So often what was not understood is answered with the menu (CONTRACT.md, Villagers' inputs)."""
+ANSWERS_A_DAY = 40
+"""The loop guard: two machines that answer each other stop here."""
+A_DAY = timedelta(days=1)
+INBOX = 50
+
+_FIXED: dict[Keyword, Words] = {
+    Keyword.FORUM: _("No forum is planned now."),
+    Keyword.INFO: _("There is no information page yet."),
+    Keyword.HELP: _(
+        "RATE: rate services. LANG: language. STOP: no more messages. START: messages again."
+        " At once: commune, service, score and who, such as 1 2 5 1"
+    ),
+    Keyword.STOP: _("We will not send more messages. To get them again, send ON."),
+    Keyword.START: _("We will send you messages again. To rate, send RATE. No more: OFF."),
+}
+
+
+class SmsDesk:
+    """Takes SMS in. One object a process; safe for threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        settings: Settings,
+        talks: Conversations,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+        self._talks = talks
+        self._now = now
+
+    def receive(self, sms: InboundSms) -> str | None:
+        """Stores an SMS and writes its answer; returns the answer's id in the outbox, None when there is none."""
+        if sms.number is None:
+            log.info("sms.ignored", provider=sms.provider, why="the sender is no phone number")
+            return None
+        with self._store.write() as db:
+            if not self._stored(db, sms, sms.number):
+                return None
+            said = understand(sms.text)
+            if said.keyword is Keyword.STOP:
+                self._stop(db, sms.number)
+            if not self._may_answer(db, sms.number):
+                return None
+            screen = self._answer(db, sms, sms.number, said)
+            if screen is None:
+                return None
+            now = self._now()
+            draft = Draft(
+                kind=Kind.ANSWER,
+                number=sms.number,
+                text=screen.text,
+                provider=self._way_back(sms.provider),
+                not_before=now,
+                expires=now + (ANSWER_EXPIRES if screen.ends else QUESTION_EXPIRES),
+            )
+            answer = messages.write(db, self._keys, draft, now)
+            db.execute(update(inbound).where(_is(sms)).values(answer=answer))
+            return answer
+
+    def inbox(self, check: InboxCheck) -> list[dict[str, str]]:
+        """What the simulator delivered to a number, oldest first; what its handset has shown is delivered."""
+        table = messages.messages
+        mine = (table.c.phone == self._keys.lookup(check.number)) & (table.c.provider == "simulator")
+        there = select(table.c.id, table.c.text, table.c.changed).where(
+            mine, table.c.state.in_(("accepted", "delivered"))
+        )
+        with self._store.read() as db:
+            rows = db.execute(there.order_by(table.c.created.desc()).limit(INBOX)).all()
+        seen = [row.id for row in rows if row.id in check.shown]
+        if seen:
+            with self._store.write() as db:
+                messages.move(db, messages.Move.DELIVER, seen, self._now())
+        return [{"id": row.id, "text": row.text, "at": row.changed.isoformat()} for row in reversed(rows)]
+
+    def opted_out(self, notice: OptOut) -> None:
+        """A provider says that a number wants no more messages."""
+        with self._store.write() as db:
+            messages.opt_out(db, self._keys.lookup(notice.number), self._today(), notice.provider)
+
+    # inside ---------------------------------------------------------------------------------------
+
+    def _stored(self, db: Connection, sms: InboundSms, number: str) -> bool:
+        """Whether this SMS is new, and now stored; its text is sealed."""
+        sealed = self._keys.seal(sms.text, "an SMS")
+        values = {
+            "provider": sms.provider, "provider_id": sms.id, "phone": self._keys.lookup(number),
+            "text": sealed.data, "text_key": sealed.key, "received": self._now(), "was_menu": 0,
+        }  # fmt: skip
+        return insert_new(db, insert(inbound, db.dialect.name).values(values))
+
+    def _may_answer(self, db: Connection, number: str) -> bool:
+        """Whether this sender is somebody we answer: a mobile number of a country served, and no machine in a loop."""
+        if not is_mobile(number) or calling_code(number, self._settings.countries) is None:
+            log.info("sms.not_answered", why="no mobile number of a country served")
+            return False
+        mine = (messages.messages.c.phone == self._keys.lookup(number)) & (messages.messages.c.kind == Kind.ANSWER)
+        today = messages.messages.c.created > self._now() - A_DAY
+        if (db.scalar(select(func.count()).select_from(messages.messages).where(mine, today)) or 0) >= ANSWERS_A_DAY:
+            log.warning("sms.not_answered", why=f"{ANSWERS_A_DAY} answers to one number within a day")
+            return False
+        return True
+
+    def _answer(self, db: Connection, sms: InboundSms, number: str, said: Said) -> Screen | None:
+        """What to say; None when nothing is to be said."""
+        step = UssdStep(sms.provider, sms.id, number, path=())
+        match said:
+            case Said(keyword=Keyword.RATE, numbers=(place, *dialled)) if len(dialled) == 3:
+                return self._begin(db, step, dialled, place=place)
+            case Said(keyword=Keyword.RATE, numbers=dialled):
+                return self._begin(db, step, list(dialled))
+            case Said(keyword=Keyword.LANG):
+                return self._begin(db, step, [], entry="language")
+            case Said(keyword=Keyword.START):
+                messages.opt_in(db, self._keys.lookup(number))
+                return self._fixed(db, number, Keyword.START)
+            case Said(keyword=Keyword() as word):
+                return self._fixed(db, number, word)
+            case Said(numbers=(place, *dialled)) if len(dialled) >= 2:
+                return self._begin(db, step, dialled, place=place)
+        question = self._open_question(db, number)
+        if question is not None and len(said.numbers) == 1:
+            return self._go_on(db, question, number, said.numbers[0])
+        if not self._may_show_menu(db, sms, number):
+            return None
+        return self._go_on(db, question, number, sms.text) if question is not None else self._begin(db, step, [])
+
+    def _begin(self, db: Connection, step: UssdStep, dialled: list[str], **facts: Any) -> Screen:
+        """A new talk; one that is open is left, so that the next digit answers this one."""
+        self._leave_open(db, step.number)
+        row = self._talks.begin(db, step, dialled=tuple(dialled), channel="sms", **facts)
+        return self._talks.advance(db, row, step)
+
+    def _go_on(self, db: Connection, question: Row[Any], number: str, text: str) -> Screen:
+        return self._talks.advance(db, question, UssdStep(question.provider, question.session, number, last=text))
+
+    def _open_question(self, db: Connection, number: str) -> Row[Any] | None:
+        """The newest question that was sent to this number and is not answered yet."""
+        return db.execute(
+            select(conversations)
+            .where(
+                conversations.c.caller == self._keys.lookup(number),
+                conversations.c.channel == "sms",
+                conversations.c.touched > self._now() - MENU_LAPSES,
+                ~conversations.c.ended,
+            )
+            .order_by(conversations.c.touched.desc())
+            .limit(1)
+            .with_for_update()
+        ).first()
+
+    def _leave_open(self, db: Connection, number: str) -> None:
+        mine = (conversations.c.caller == self._keys.lookup(number)) & (conversations.c.channel == "sms")
+        db.execute(update(conversations).where(mine, ~conversations.c.ended).values(ended=True))
+
+    def _may_show_menu(self, db: Connection, sms: InboundSms, number: str) -> bool:
+        """Whether what was not understood may be answered with the menu once more today; counts it."""
+        mine = (inbound.c.phone == self._keys.lookup(number)) & (inbound.c.received > self._now() - A_DAY)
+        shown = db.scalar(select(func.sum(inbound.c.was_menu)).where(mine)) or 0
+        if shown >= MENUS_A_DAY:
+            log.info("sms.not_answered", why=f"not understood for more than {MENUS_A_DAY} times within a day")
+            return False
+        db.execute(update(inbound).where(_is(sms)).values(was_menu=1))
+        return True
+
+    def _way_back(self, provider: str) -> str:
+        """By the way the question came, where that provider is set up to send."""
+        can = sending(self._settings)
+        return provider if provider in can else can[0]
+
+    def _stop(self, db: Connection, number: str) -> None:
+        messages.opt_out(db, self._keys.lookup(number), self._today(), "SMS")
+        self._leave_open(db, number)
+
+    def _fixed(self, db: Connection, number: str, word: Keyword) -> Screen:
+        caller = find_caller(db, self._keys.lookup(number))
+        language = (caller.language if caller else None) or self._settings.default_language
+        return Screen(render(_FIXED[word], language), True)
+
+    def _today(self) -> Any:
+        return self._now().astimezone(self._settings.zone).date()
+
+
+def _is(sms: InboundSms) -> Any:
+    return (inbound.c.provider == sms.provider) & (inbound.c.provider_id == sms.id)

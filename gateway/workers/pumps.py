@@ -1,0 +1,148 @@
+"""`mati worker`: an RQ worker that is woken by jobs, and a pump for each provider that sends what is due.
+
+The pumps are threads of the worker's own process, so that connections to providers live as long as it does;
+a job does nothing but set a pump going.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from gateway.config import Settings
+from gateway.models.store import DatabaseDown, Store
+from gateway.privacy import Keys
+from gateway.providers import all_senders
+from gateway.workers.outbox import Outbox
+from gateway.workers.wakeups import QUEUE
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 5.0
+"""So often a pump looks into the outbox unasked: a lost wake-up costs no more."""
+STOP_SECONDS = 40.0
+"""A micro-batch under way is finished: its deadline is 30 seconds."""
+HEARTBEAT_SECONDS = 20
+
+
+class Pump:
+    """Sends one provider's messages, in a thread of its own."""
+
+    def __init__(self, outbox: Outbox, name: str) -> None:
+        self._outbox = outbox
+        self._due = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"pump-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look every few seconds, and whenever woken."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Looks now."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """Ends after the micro-batch under way."""
+        self._stopped.set()
+        self._due.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+
+    def drain(self) -> int:
+        """Sends what is due, in this thread; returns how many messages were handed over."""
+        return self._outbox.drain(self._stopped.is_set)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._due.clear()
+            try:
+                self.drain()
+            except DatabaseDown as error:
+                log.error("pump.database_down", error=type(error).__name__)
+            except Exception as error:  # a pump that ended would be missed by nobody
+                log.error("pump.failed", exc_info=error)
+            self._due.wait(POLL_SECONDS)
+
+
+_pumps: list[Pump] = []
+
+
+def wake(_message: str) -> None:
+    """The job: runs in the worker's process and sets its pumps going; the id tells RQ's own log what for."""
+    for pump in _pumps:
+        pump.wake()
+
+
+class OutboxWorker(SimpleWorker):
+    """RQ's worker with short leases: one that was killed is noticed within 20 seconds (DEPENDENCIES.md)."""
+
+    told_to_stop = False
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Notes that a signal came: RQ itself leaves its loop the same way when Redis is gone."""
+        self.told_to_stop = True
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """Seconds until a worker that is silent counts as dead."""
+        return HEARTBEAT_SECONDS
+
+
+def run(settings: Settings, burst: bool) -> None:
+    """Works until told to stop; `burst`: until nothing is due."""
+    store, keys = Store(settings.database), Keys(settings)
+    senders = all_senders(settings)
+    _pumps[:] = [Pump(Outbox(store, keys, settings, sender), sender.name) for sender in senders]
+    try:
+        if burst:
+            while sum(pump.drain() for pump in _pumps):
+                pass
+        else:
+            for pump in _pumps:
+                pump.start()
+        _listen(settings.redis_url, burst)
+    finally:
+        for pump in _pumps:
+            pump.stop()
+        for sender in senders:
+            sender.close()
+        store.close()
+
+
+def _listen(redis_url: str, burst: bool) -> None:
+    """Serves the wake-ups; while Redis is away the pumps go on by themselves."""
+    logging.getLogger("rq").setLevel(logging.WARNING)
+    while True:
+        try:
+            queue = Queue(QUEUE, connection=Redis.from_url(redis_url), serializer=JSONSerializer)
+            worker = OutboxWorker(
+                [queue],
+                connection=queue.connection,
+                serializer=JSONSerializer,
+                worker_ttl=30,
+                maintenance_interval=5,
+                job_monitoring_interval=5,
+                log_job_description=False,
+            )
+            worker.work(burst=burst, logging_level="WARNING")
+            if burst or worker.told_to_stop:
+                return
+        except StopRequested:
+            return
+        except RedisError as error:
+            log.warning("worker.redis_down", error=type(error).__name__, note="the outbox is sent all the same")
+            if burst:
+                return
+        try:
+            time.sleep(1.0)
+        except StopRequested:
+            return
