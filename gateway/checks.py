@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import requests
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import select
 
 from gateway.config import Settings
+from gateway.conversation import utc_now
 from gateway.models.installation import is_demo
+from gateway.models.messages import Draft, Kind, State, messages, write
 from gateway.models.store import Store, StoreProblem
 from gateway.privacy import KeyProblem, Keys
+from gateway.workers.policy import QUIET_TO, is_quiet
+from gateway.workers.wakeups import WakeUps
 
 WAIT_SECONDS = 5
+TEST_SECONDS = 15.0
+TEST_EXPIRES = timedelta(hours=12)
+_UNDER_WAY = (State.QUEUED, State.CLAIMED, State.SENDING)
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,29 @@ def run(settings: Settings, show_tokens: bool, say: Callable[[str], object]) -> 
         mark = {True: "ok", False: "!!", None: "--"}[finding.well]
         say(f"{mark}  {finding.what:<16} {finding.says}")
         well = well and finding.well is not False
+    return well
+
+
+def send_test(settings: Settings, number: str, say: Callable[[str], object]) -> bool:
+    """Sends one test message by the preferred provider and says what became of it."""
+    store, now = Store(settings.database), utc_now()
+    draft = Draft(Kind.TEST, number, "Mati: test.", settings.providers[0], now, now + TEST_EXPIRES)
+    with store.write() as db:
+        message = write(db, Keys(settings), draft, now)
+    WakeUps(settings.redis_url).wake(message)
+    until = time.monotonic() + TEST_SECONDS
+    while True:
+        with store.read() as db:
+            row = db.execute(select(messages.c.state, messages.c.reason).where(messages.c.id == message)).one()
+        if row.state not in _UNDER_WAY or time.monotonic() > until:
+            break
+        time.sleep(0.3)
+    well = row.state in (State.ACCEPTED, State.DELIVERED)
+    why = f" ({row.reason})" if row.reason else ""
+    if row.state == State.QUEUED:
+        quiet = is_quiet(utc_now(), settings.zone)
+        why = f": nothing but answers goes out before {QUIET_TO}:00" if quiet else ": is a worker running? mati up"
+    say(f"{'ok' if well else '!!'}  {'test SMS':<16} {settings.providers[0]}: {row.state}{why}")
     return well
 
 
@@ -98,11 +131,20 @@ def _public_address(settings: Settings) -> Finding:
     return Finding("PUBLIC_URL", f"{settings.address} answers" + (", here only" if settings.is_local else ""))
 
 
+_AFRICASTALKING = {
+    "ussd": "USSD callback",
+    "ussd-end": "USSD end of session",
+    "sms": "incoming SMS",
+    "receipt": "delivery reports",
+    "optout": "bulk SMS opt-out",
+}
+
+
 def _hooks(settings: Settings, show_tokens: bool) -> Iterator[Finding]:
     tokens = settings.africastalking_webhook_tokens
     if not tokens:
         yield Finding("africastalking", "off: AFRICASTALKING_WEBHOOK_TOKENS is not set", None)
     for token in tokens:
         shown = token if show_tokens else f"{token[:3]}…{token[-2:]}"
-        for hook, what in (("ussd", "USSD callback"), ("ussd-end", "USSD end of session")):
+        for hook, what in _AFRICASTALKING.items():
             yield Finding("africastalking", f"{what}: {settings.address}/hooks/africastalking/{shown}/{hook}", None)

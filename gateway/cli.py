@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from gateway.config import LANGUAGES, Settings, load
+from gateway.config import LANGUAGES, ROLES, Settings, load
 from gateway.errors import Told
 
 if TYPE_CHECKING:
@@ -124,27 +124,59 @@ def migrate() -> None:
 
 @cli.command()
 @click.option("--show-tokens", is_flag=True, help="Print the webhook tokens in full.")
-def check(show_tokens: bool) -> None:
+@click.option("--sms", metavar="NUMBER", help="Send one test message to this number.")
+def check(show_tokens: bool, sms: str | None) -> None:
     """Tell what is configured, reachable, missing; print the webhook addresses to paste."""
-    from gateway.checks import run
+    from gateway import checks, demo
 
-    sys.exit(0 if run(load(), show_tokens, click.echo) else 1)
+    settings = demo.with_its_token(load())
+    well = checks.run(settings, show_tokens, click.echo)
+    if sms:
+        well = checks.send_test(settings, _number(sms, settings), click.echo) and well
+    sys.exit(0 if well else 1)
 
 
 @cli.command()
 @click.argument("number")
-@click.option("--ussd", metavar="CODE", help="The code to dial, such as *855*2*5#.")
+@click.option("--ussd", metavar="CODE", help="Dial this, such as *855# or *855*2*5#, and end with the session.")
 def phone(number: str, ussd: str | None) -> None:
     """A handset in the terminal, speaking to the running gateway."""
-    from gateway.phones import NotANumber, e164
     from gateway.terminal import Handset
 
     settings = load()
-    try:
-        caller = e164(number, settings.countries[0])
-    except NotANumber as error:
-        raise click.UsageError(f"NUMBER: {error}, such as +85510000001") from None
-    sys.exit(Handset(settings, caller).dial(ussd or settings.ussd_code))
+    sys.exit(Handset(settings, _number(number, settings)).use(ussd))
+
+
+@cli.group()
+def staff() -> None:
+    """People who log in to the panel."""
+
+
+@staff.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+def add_staff(name: str, role: str) -> None:
+    """Add a login and print its one-time password."""
+    from gateway.models.staff import add_member, new_password
+
+    password = new_password()
+    with _ready_store(load()).write() as db:
+        if not add_member(db, name, role, password):
+            raise Told(f"{name} has a login already; for a new password: mati staff reset {name}")
+    click.echo(f"{name} ({role}), one-time password {password} (shown this once)")
+
+
+@staff.command("reset")
+@click.argument("name")
+def reset_staff(name: str) -> None:
+    """Print a new one-time password for a login."""
+    from gateway.models.staff import new_password, reset_password
+
+    password = new_password()
+    with _ready_store(load()).write() as db:
+        if not reset_password(db, name, password):
+            raise Told(f"there is no login {name}; add it with: mati staff add {name} --role staff")
+    click.echo(f"{name}, one-time password {password} (shown this once)")
 
 
 @cli.group()
@@ -191,6 +223,15 @@ def tally(commune: str | None, number: int | None, week: str | None, as_json: bo
         click.echo(json.dumps(values[0] if commune else values, ensure_ascii=False, indent=2))
     else:
         click.echo("\n\n".join(as_table(one, lang, settings.min_raters) for one in figures))
+
+
+def _number(text: str, settings: Settings) -> str:
+    from gateway.phones import NotANumber, e164
+
+    try:
+        return e164(text, settings.countries[0])
+    except NotANumber as error:
+        raise click.UsageError(f"the number: {error}, such as +85510000001") from None
 
 
 def _given(**values: object) -> dict[str, object]:

@@ -21,6 +21,7 @@ Language = Literal["km", "km-Latn", "en"]
 LANGUAGES: tuple[Language, ...] = ("km", "km-Latn", "en")
 PROVIDERS = ("simulator", "africastalking", "twilio", "somleng", "kannel", "android", "http")
 OPERATORS = ("smart", "cellcard", "metfone", "seatel", "qb", "cootel", "kingtel")
+ROLES = ("admin", "staff", "council", "volunteer")
 FLOOR = 5
 """No figure about fewer numbers than this is ever shown, whatever the setting (DOMAIN.md, Privacy)."""
 TOKEN_BITS = 128
@@ -93,7 +94,7 @@ class Settings(BaseSettings):
     ussd_code: str = "*855#"
     sms_number: str = "8550"
     caller_cost: str = ""
-    price_per_segment: Annotated[float, Field(ge=0)] = 0.0
+    price_per_segment: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     # the providers
     africastalking_username: str = ""

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, select, update
 from gateway.config import Settings
 from gateway.effects import Effects
 from gateway.menus import flows
-from gateway.menus.effects import Save
+from gateway.menus.effects import Discard, Save
 from gateway.menus.engine import Screen, Talk
 from gateway.menus.phrases import Words
 from gateway.menus.visit import Facts, Programme, Visit
@@ -119,20 +119,24 @@ class Conversations:
         facts = Facts.from_json(row.facts)
         offset = row.offset
         if facts.menus != flows.VERSION:  # a deploy came between: the values still say what was meant
-            facts = replace(facts, menus=flows.VERSION, dialled=(), earlier=_values(row), taken_up="quietly")
-            offset = count
+            facts, offset = _deployed(facts, _values(row)), count
         talk = self._talk(facts, row, step, offset, count)
         screen = talk.screen
         change: dict[str, Any] = {}
+        rated = _rated(row)
         try:
-            for effect in talk.effects:
+            for asked in talk.effects:
+                # what was rated before a step back is discarded, too
+                effect = replace(asked, services=tuple(rated)) if isinstance(asked, Discard) else asked
                 self._effects.apply(db, effect, step.number, row.channel)
                 if isinstance(effect, Save):
+                    rated.append(effect.service)
                     change |= {"scored": True, "round_id": effect.round_id}
         except answers.RoundClosed:
             closed = _("This round has closed. The rating was not kept. Thank you.")
             screen = Screen(render(closed, talk.language), True)
-        change |= {"transcript": _SEPARATOR.join(talk.transcript), "page": talk.page, "inputs": count}
+            talk.transcript.clear()  # what is not kept is not kept here either
+        change |= {"transcript": _written(talk.transcript, rated), "page": talk.page, "inputs": count}
         change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now()}
         if offset != row.offset:
             change |= {"facts": facts.to_json(), "offset": offset}
@@ -153,7 +157,7 @@ class Conversations:
             0 if fresh else row.page,
         )
         inputs = (step.path or ())[offset:count] if fresh else (step.last or "",)
-        if offset <= row.inputs:
+        if row.inputs != _NONE_YET:
             talk.effects.clear()
         for number, raw in enumerate(inputs, offset + 1 if fresh else count):
             talk.feed(raw)
@@ -187,7 +191,9 @@ class Conversations:
         if row is None or row.ended or row.scored or row.resumed or not row.transcript:
             return None
         db.execute(update(conversations).where(conversations.c.id == row.id).values(resumed=True))
-        return replace(Facts.from_json(row.facts), dialled=(), earlier=_values(row), taken_up="ask")
+        return replace(
+            Facts.from_json(row.facts), menus=flows.VERSION, dialled=(), earlier=_values(row), taken_up="ask"
+        )
 
     def _read_programme(self, edition: int) -> Programme:
         with self._store.read() as db:
@@ -195,11 +201,32 @@ class Conversations:
 
 
 _SEPARATOR = "\t"
+_RATED = "\n"
+"""In a row's transcript: after it come the services rated in this conversation, whatever was gone back on."""
 _NONE_YET = -1
 
 
+def _written(values: list[str], rated: list[str]) -> str:
+    return _SEPARATOR.join(values) + (_RATED + _SEPARATOR.join(rated) if rated else "")
+
+
 def _values(row: Row[Any]) -> tuple[str, ...]:
-    return tuple(row.transcript.split(_SEPARATOR)) if row.transcript else ()
+    values = row.transcript.partition(_RATED)[0]
+    return tuple(values.split(_SEPARATOR)) if values else ()
+
+
+def _rated(row: Row[Any]) -> list[str]:
+    services = row.transcript.partition(_RATED)[2]
+    return services.split(_SEPARATOR) if services else []
+
+
+def _deployed(facts: Facts, values: tuple[str, ...]) -> Facts:
+    """The facts of a conversation that new flows take over."""
+    if facts.taken_up != "ask":
+        return replace(facts, menus=flows.VERSION, dialled=(), earlier=values, taken_up="quietly")
+    if not values:  # not answered yet
+        return replace(facts, menus=flows.VERSION)
+    return replace(facts, menus=flows.VERSION, dialled=(), earlier=values[1:], taken_up="quietly")
 
 
 def _inputs_so_far(row: Row[Any], step: UssdStep) -> int:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 from gateway import rounds
 from gateway.config import Settings
@@ -48,7 +49,6 @@ class Handed:
 
     token: str
     password: str
-    settings: dict[str, object] = field(default_factory=dict)
 
     @property
     def env(self) -> dict[str, str]:
@@ -90,6 +90,13 @@ def prepare(settings: Settings, store: Store) -> Handed:
             staff.reset_password(db, LOGIN, handed.password, one_time=False)
         mark_demo(db)
     return handed
+
+
+def with_its_token(settings: Settings) -> Settings:
+    """The settings as the gateway sees them: a demonstration that was started here made its own webhook token."""
+    if not _path(settings).exists() or settings.africastalking_webhook_tokens:
+        return settings
+    return settings.model_copy(update={"africastalking_webhook_tokens": (_handed(settings).token,)})
 
 
 def seed(settings: Settings, store: Store, today: date) -> None:
@@ -163,8 +170,12 @@ def _progress(done: int, total: int) -> None:
     print(line, end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
+def _path(settings: Settings) -> Path:
+    return settings.data_dir / "demo.json"
+
+
 def _handed(settings: Settings) -> Handed:
-    path = settings.data_dir / "demo.json"
+    path = _path(settings)
     if not path.exists():
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, abort, jsonify, render_template
+from flask_login import current_user
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import select
 
 from gateway.config import Settings
 from gateway.models.installation import is_demo
+from gateway.models.places import communes, places
 from gateway.models.store import DatabaseDown, Store, StoreProblem
 
 
 def blueprint(settings: Settings, store: Store) -> Blueprint:
-    """`/`, `/healthz`, `/readyz`."""
+    """`/`, `/handset`, `/healthz`, `/readyz`."""
     pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
     redis = Redis.from_url(settings.redis_url, socket_timeout=2) if settings.redis_url else None
 
@@ -21,6 +24,18 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
         with store.read() as db:
             demo = is_demo(db)
         return render_template("home.html", demo=demo, settings=settings)
+
+    @pages.get("/handset")
+    def handset() -> str:
+        """A basic phone in the browser: on this machine alone, or for staff (CONTRACT.md, Pages)."""
+        if not settings.is_local and not current_user.is_authenticated:
+            abort(404)
+        with store.read() as db:
+            demo = is_demo(db)
+            listed = select(communes.c.code, places.c.name_en).join(places, places.c.code == communes.c.code)
+            named = db.execute(listed.where(communes.c.active).order_by(communes.c.number)).all()
+        options = [{"code": row.code, "name": row.name_en} for row in named]
+        return render_template("handset.html", demo=demo, crowd=demo, settings=settings, communes=options)
 
     @pages.get("/healthz")
     def healthz() -> Response:

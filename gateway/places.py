@@ -36,8 +36,9 @@ class Imported:
 def import_places(db: Connection, path: Path, *, join: bool) -> Imported:
     """Takes in a CSV file of places (`code,level,unit,name_km,name_en`); `join`: its communes take part from now on.
 
-    Codes are text of 2, 4, 6 or 8 digits, each level's a prefix of the next. Communes that join are numbered in
-    the order of their codes. Raises BadFile.
+    Codes are text of 2, 4, 6 or 8 digits, each level's a prefix of the next. An English name that is empty is the
+    Khmer one: the national gazetteer has such a village. Communes that join are numbered in the order of their
+    codes. Raises BadFile.
     """
     columns = (places.c[name] for name in COLUMNS)
     known = {row.code: dict(row._mapping) for row in db.execute(select(*columns))}
@@ -51,7 +52,7 @@ def import_places(db: Connection, path: Path, *, join: bool) -> Imported:
     return Imported(len(new), join_programme(db, found) if join else 0)
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def _read(path: Path) -> list[dict[str, str | None]]:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -63,24 +64,24 @@ def _read(path: Path) -> list[dict[str, str]]:
     if not text.strip():
         raise BadFile(f"{path}: the file is empty; it needs the columns {', '.join(COLUMNS)}")
     first = text.splitlines()[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count), restkey="more", restval="")
+    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count), restkey="more")
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise BadFile(f"{path}: line 1: no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
     try:
-        return [{"line": str(reader.line_num)} | row for row in reader]
+        return [{**row, "line": str(reader.line_num)} for row in reader]
     except csv.Error as error:
         raise BadFile(f"{path}: line {reader.line_num}: {error}; is a quotation mark left open?") from None
 
 
-def _checked(rows: list[dict[str, str]], known: set[str]) -> list[dict[str, str]]:
+def _checked(rows: list[dict[str, str | None]], known: set[str]) -> list[dict[str, str]]:
     problems: list[str] = []
-    seen: dict[str, str] = {}
+    seen: dict[str, str | None] = {}
     good: list[dict[str, str]] = []
-    here = {western_digits(row["code"].strip()) for row in rows}
+    here = {western_digits((row["code"] or "").strip()) for row in rows}
     for given in rows:
         line = given["line"]
-        row = {name: given[name].strip() for name in COLUMNS}
+        row = {name: (given[name] or "").strip() for name in COLUMNS}
         code = row["code"] = western_digits(row["code"])
         level = LEVELS.get(len(code)) if code.isascii() and code.isdigit() else None
         if level is None:
@@ -95,10 +96,12 @@ def _checked(rows: list[dict[str, str]], known: set[str]) -> list[dict[str, str]
             problems.append(
                 f"line {line}, code {code!r}: {code[:-2]}, which it lies in, is not known and not in the file"
             )
-        elif not row["name_km"] or not row["name_en"]:
-            problems.append(f"line {line}, {'name_en' if row['name_km'] else 'name_km'}: is empty")
+        elif cut := [name for name in COLUMNS if given[name] is None]:
+            problems.append(f"line {line}, {cut[0]}: the line ends before it")
+        elif not row["name_km"]:
+            problems.append(f"line {line}, name_km: is empty")
         else:
-            good.append(row | {"level": level})
+            good.append(row | {"level": level, "name_en": row["name_en"] or row["name_km"]})
         seen.setdefault(code, line)
     if problems:
         more = len(problems) - MOST_PROBLEMS

@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
 
 from gateway.config import Settings
 from gateway.models import editions, services, staff
-from gateway.models.store import Store, StoreProblem, alembic_config, newest_revision
+from gateway.models.store import MIGRATIONS, Store, StoreProblem, newest_revision
 from gateway.places import SHIPPED, import_places
 from gateway.privacy import make_keys
 
@@ -50,6 +52,14 @@ def initialise(settings: Settings, store: Store, now: datetime) -> str | None:
         editions.publish(db, now)
         password = staff.new_password()
         return password if staff.add_member(db, "admin", "admin", password) else None
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's settings, with the connection its scripts are to use."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
 
 
 def _copied(store: Store, revision: str) -> Path:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import requests
 
 from gateway import demo, schema, valkey
-from gateway.config import Settings, load
+from gateway.config import Settings
 from gateway.errors import Told
 from gateway.models.store import Store
 from gateway.supervisor import Child, Supervisor, folder_lock, port_free
@@ -56,9 +56,7 @@ def up(settings: Settings, with_demo: bool) -> int:
         children += [_role("web", env, f"http://{_reachable(settings.host)}:{settings.port}/healthz")]
 
         def announce() -> None:
-            # the settings as the children see them: the demonstration may have added a token
-            seen = load(data_dir=settings.data_dir, port=settings.port, **(handed.settings if handed else {}))
-            print(_greeting(seen, password, handed), flush=True)
+            print(_greeting(settings, password, handed), flush=True)
 
         return Supervisor(children, say, when_up=announce).run()
 
@@ -98,10 +96,13 @@ def _reachable(host: str) -> str:
 def _greeting(settings: Settings, password: str | None, handed: demo.Handed | None) -> str:
     lines = ["", f"Mati is up: {settings.address}"]
     if settings.is_local:
-        lines.append(f"  a phone here     {_command('mati')} phone +85510000001")
+        lines.append(f"  the handset      {settings.address}/handset")
+        lines.append(f"  in the terminal  {_command('mati')} phone +85510000001")
+    lines.append(f"  the panel        {settings.address}/admin/")
     if password and not handed:
-        lines.append(f"  panel login      admin, password {password} (shown this once)")
+        lines.append(f"  its login        admin, password {password} (shown this once)")
     if handed:
+        lines.append(f"  its login        {demo.LOGIN}, password {handed.password}")
         lines += [
             "",
             "The data are INVENTED: two closed rounds in four communes, and a third that is open and empty.",

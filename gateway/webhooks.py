@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
+from flask_login import current_user
 
 from gateway.config import Settings
 from gateway.conversation import Conversations
@@ -81,6 +82,7 @@ class Hook:
             content_type=request.content_type or "",
             token=token,
             from_this_machine=self._local and _is_loopback(request.remote_addr),
+            by_staff=bool(self._provider.for_staff and current_user.is_authenticated),
         )
         if not self._provider.verify(call):
             log.warning("hook.refused", provider=self._provider.name, hook=self._event)

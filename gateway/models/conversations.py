@@ -42,7 +42,7 @@ conversations = Table(
     Column("facts", Text, nullable=False),
     Column("offset", Integer, nullable=False),  # inputs of the provider's path that came before these facts
     Column("inputs", Integer, nullable=False),  # inputs received in all, 0 and 9 counted
-    Column("transcript", Text, nullable=False),
+    Column("transcript", Text, nullable=False),  # the values chosen; after a line break the services rated
     Column("page", Integer, nullable=False),
     Column("answer", Text, nullable=False),
     Column("ended", Boolean, nullable=False, server_default=false()),

@@ -25,8 +25,6 @@ from sqlalchemy.sql.expression import false, true
 from gateway.models.base import Moment, metadata
 from gateway.models.store import insert, insert_new
 
-ROLES = ("admin", "staff", "council", "volunteer")
-
 staff = Table(
     "staff",
     metadata,

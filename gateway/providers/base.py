@@ -197,6 +197,8 @@ class Provider(ABC):
     events: ClassVar[tuple[str, ...]]
     """The last part of the paths it posts to."""
     token_in_path: ClassVar[bool]
+    for_staff: ClassVar[bool] = False
+    """Whether a panel login opens it."""
 
     @abstractmethod
     def verify(self, call: Call) -> bool:

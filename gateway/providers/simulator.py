@@ -39,6 +39,7 @@ class Simulator(Provider):
     name = "simulator"
     events = ("ussd", "sms", "inbox")
     token_in_path = False
+    for_staff = True
 
     def verify(self, call: Call) -> bool:
         """From loopback to a loopback address, or by staff (CONTRACT.md, Webhooks)."""

@@ -1,10 +1,8 @@
-"""HTTP out, for all providers: pooled connections, one deadline for a whole request, and no retries.
+"""HTTP out, for all providers: pooled connections, one deadline for a whole request, no retries.
 
 `requests` counts its timeout anew for each read, so a server that drips bytes would hold a worker for ever. Here
-each wait (for a name, a connection, a handshake, every read and write) gets what is left of the request's own time.
-
-What goes wrong is told apart by one question: had any of the request gone out? If not (`NotSent`), it may be sent
-again; if so (`Lost`), nobody knows what became of it.
+every wait (for a name, a connection, a handshake, each read and write) gets what is left of the request's own time.
+What goes wrong is told apart by whether the request had gone out: `NotSent` may be sent again, `Lost` may not.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -26,7 +23,6 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util.connection import create_connection
 
@@ -35,22 +31,22 @@ MOST_BYTES = 1024 * 1024
 CONNECT_SECONDS = 5.0
 """For each of a host's addresses, and for the handshake."""
 IDLE_SECONDS = 4.0
-"""A connection unused for longer is not used again: a server that closes it just then would leave a message in doubt.
+"""A connection unused for longer is not used again: the server may close it just then, and a message would be in doubt.
 
-Many servers close at five seconds or more (Node.js at five).
+Node.js closes after five seconds, most others later.
 """
-_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, RuntimeError)
 
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # below, they quote addresses, which may hold numbers and keys
 
 
 class NotSent(Exception):
-    """Nothing of the request went out: it may be sent again. The message says where it failed, nothing of the request."""
+    """Nothing of the request went out: it may be sent again. The message says at which step it failed, no more."""
 
 
 class Lost(Exception):
-    """The request went out, and no whole answer came: nobody knows what became of it. `late`: its time was over."""
+    """The request went out and no whole answer came: nobody knows what became of it. `late`: its time was over."""
 
     def __init__(self, late: bool) -> None:
         super().__init__("no answer in time" if late else "connection cut")
@@ -59,7 +55,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, whatever its status; a redirect too, none is followed."""
+    """What came back, whatever its status: a redirect too, for none is followed."""
 
     status: int
     body: bytes
@@ -73,7 +69,7 @@ class Answer:
 
 
 class Wire:
-    """Pooled connections to a provider; safe for so many threads, and has no more connections to a host than those."""
+    """Connections to providers. Safe for so many threads, and keeps no more connections to a host than those."""
 
     def __init__(self, threads: int) -> None:
         self._session = _Session()
@@ -92,29 +88,25 @@ class Wire:
         token = _attempt.set(attempt)
         try:
             return self._ask(method, url, attempt, parts)
-        except _FAILURES:  # their texts quote addresses and headers, so they end here
-            problem = Lost(attempt.over) if attempt.out else NotSent(f"not sent: failed at {attempt.stage}")
+        except _FAILURES:  # their texts quote addresses and headers: they end here
+            problem = Lost(attempt.over) if attempt.out else NotSent(f"not sent: failed at {attempt.step}")
         finally:
             _attempt.reset(token)
         raise problem
 
     def close(self) -> None:
-        """Closes the connections that nobody uses."""
+        """Closes the connections that are not in use."""
         self._session.close()
 
-    def _ask(self, method: str, url: str, attempt: _Attempt, parts: Mapping[str, Any]) -> Answer:
-        body = bytearray()
-        with self._session.request(
-            method, url, timeout=attempt.left(), stream=True, allow_redirects=False, **parts
-        ) as response:
+    def _ask(self, method: str, url: str, attempt: _Attempt, parts: dict[str, Any]) -> Answer:
+        parts |= {"timeout": attempt.left(), "stream": True, "allow_redirects": False}
+        body = b""
+        with self._session.request(method, url, **parts) as response:
             for chunk in response.iter_content(64 * 1024):
                 body += chunk
                 if len(body) >= MOST_BYTES:
                     break
-            return Answer(response.status_code, bytes(body[:MOST_BYTES]))
-
-
-# inside ---------------------------------------------------------------------------------------------
+            return Answer(response.status_code, body[:MOST_BYTES])
 
 
 class _Attempt:
@@ -122,7 +114,7 @@ class _Attempt:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
-        self.stage = "the start"
+        self.step = "the start"
         self.out = False
 
     @property
@@ -131,17 +123,16 @@ class _Attempt:
 
     def left(self, most: float = 3600.0) -> float:
         """Seconds. Raises TimeoutError when there are none."""
-        left = self._end - time.monotonic()
-        if left <= 0:
+        if self.over:
             raise TimeoutError("the request's time is over")
-        return min(left, most)
+        return min(max(self._end - time.monotonic(), 0.001), most)
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("_attempt")
 
 
 class _TimedReads(io.RawIOBase):
-    """A socket's bytes; each read waits for what is left of the request's time."""
+    """A socket's bytes; each read waits for no more than what is left of the request's time."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw, self._sock, self._attempt = raw, sock, _attempt.get()
@@ -151,7 +142,7 @@ class _TimedReads(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._attempt.left())
-        return self._raw.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -165,7 +156,7 @@ class _Response(HTTPResponse):
 
 
 class _Http(HTTPConnection):
-    """A connection whose every wait is timed, and that notes when the request goes out."""
+    """A connection whose every wait is timed, and that notes when a request goes out."""
 
     response_class = _Response
     _used = 0.0
@@ -177,10 +168,10 @@ class _Http(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         attempt = _attempt.get()
-        attempt.stage = "the look-up of the name"
-        problem: OSError = ConnectionError("no address")
+        attempt.step = "the look-up of the name"
         addresses = _addresses(self._dns_host, self.port, attempt.left())
-        attempt.stage = "connecting"
+        problem = OSError("the name has no address")
+        attempt.step = "connecting"
         for address in addresses:
             try:
                 seconds = attempt.left(CONNECT_SECONDS)
@@ -188,23 +179,22 @@ class _Http(HTTPConnection):
             except OSError as error:
                 problem = error
                 continue
-            attempt.stage = "the handshake"
+            attempt.step = "the handshake"
             sock.settimeout(attempt.left(CONNECT_SECONDS))
             return sock
         raise problem
 
     def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        """Sends the head of the request, the first of its bytes."""
+        """Sends the first bytes of the request."""
         if self.sock is None:
             self.connect()
         attempt = _attempt.get()
         attempt.left()
         attempt.out = True
-        self._used = time.monotonic()
         super().endheaders(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Sends bytes, in what is left of the time."""
+        """Sends bytes."""
         if self.sock is not None:
             self.sock.settimeout(_attempt.get().left())
         super().send(data)
@@ -224,8 +214,8 @@ _OURS: dict[Any, Any] = {HTTPConnection: _Http, HTTPSConnection: _Https, _Http: 
 
 
 class _Adapter(HTTPAdapter):
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if pool.ConnectionCls not in _OURS:  # it would not note when a request goes out
             raise requests.exceptions.InvalidProxyURL("this kind of proxy is not supported")
         pool.ConnectionCls = _OURS[pool.ConnectionCls]
@@ -238,12 +228,12 @@ class _Session(requests.Session):
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """The authentication of who gives none: without it `requests` looks into ~/.netrc."""
+    """The authentication where none is given: without one, `requests` looks into ~/.netrc."""
     return request
 
 
 def _addresses(host: str, port: int, seconds: float) -> list[str]:
-    """A host's addresses. Raises OSError, TimeoutError: the system's look-up knows no deadline, so it gets a thread."""
+    """A host's addresses, asked for in a thread: the system's look-up knows no deadline. Raises OSError."""
     answer: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 
     def look_up() -> None:

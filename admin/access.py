@@ -1,0 +1,133 @@
+"""Logging in and out, one's own password, one's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user  # type: ignore[import-untyped]
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
+
+from admin.limits import Limits
+from admin.sessions import Sessions
+from admin.wording import LANGUAGES, Wording
+from gateway.menus.phrases import Words
+from gateway.models import staff
+from gateway.models.store import Store
+
+_ = Words
+log = structlog.get_logger()
+
+SHORTEST = 10
+"""Characters of a password."""
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]
+    """A name and a password."""
+
+    name = StringField()
+    password = PasswordField()
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]
+    """A new password twice; the one until now, unless that was for one time."""
+
+    current = PasswordField()
+    new = PasswordField()
+    again = PasswordField()
+
+
+def inside(target: str | None) -> str:
+    """The target when it is a page of the panel, else the panel's first page: no link leads elsewhere."""
+    safe = target and target.startswith("/admin/") and target.isprintable() and "\\" not in target
+    return target if target and safe else url_for("admin.tallies")
+
+
+def complaint(new: str, again: str) -> Words | None:
+    """What is wrong with a new password, by itself."""
+    if len(new) < SHORTEST:
+        return _("Too short: a password has at least {n} characters.", n=str(SHORTEST))
+    if new != again:
+        return _("The two new passwords are not the same.")
+    return None
+
+
+def add_routes(
+    panel: Blueprint,
+    store: Store,
+    sessions: Sessions,
+    limits: Limits,
+    wording: Callable[[], Wording],
+) -> None:
+    """`/admin/login`, `/admin/logout`, `/admin/password`, `/admin/language`."""
+
+    @panel.route("/login", methods=["GET", "POST"])
+    @limits.guess
+    def login() -> Response | tuple[str, int]:
+        target = inside(request.args.get("next"))
+        if current_user.is_authenticated:
+            return redirect(target)
+        form = LoginForm()
+        if not form.validate_on_submit():
+            return render_template("admin/login.html", form=form, wrong=False), 200
+        with store.read() as db:
+            member = staff.verify(db, (form.name.data or "").strip(), form.password.data or "")
+        if member is None:
+            log.warning("panel.login_refused")
+            return render_template("admin/login.html", form=form, wrong=True), 401
+        if request.args.get("lang") in LANGUAGES:  # chosen just now, on this page
+            with store.write() as db:
+                staff.speak(db, member.id, request.args["lang"])
+        sessions.begin(member)
+        log.info("panel.login", member=member.id)
+        return redirect(url_for("admin.password", next=target) if member.one_time else target)
+
+    @panel.post("/logout")
+    def logout() -> Response:
+        language = wording().language
+        sessions.end()
+        return redirect(url_for("admin.login", lang=language))
+
+    @panel.route("/password", methods=["GET", "POST"])
+    @limits.guess
+    def password() -> Response | tuple[str, int]:
+        member: staff.Member = current_user.member
+        form = PasswordForm()
+        wrong = None
+        if form.validate_on_submit():
+            wrong = _refused(store, member, form)
+            if wrong is None:
+                with store.write() as db:
+                    staff.reset_password(db, member.name, form.new.data, one_time=False)
+                    changed = staff.find_member(db, member.id)
+                assert changed is not None  # in one transaction
+                sessions.renew(changed)
+                log.info("panel.password_changed", member=member.id)
+                flash(_("Your password was changed.").msgid)
+                return redirect(inside(request.args.get("next")))
+        page = render_template("admin/password.html", form=form, wrong=wrong, shortest=SHORTEST)
+        return page, 422 if wrong else 200
+
+    @panel.post("/language")
+    def language() -> Response:
+        wish = request.form.get("lang")
+        if wish in LANGUAGES:
+            with store.write() as db:
+                staff.speak(db, current_user.member.id, wish)
+        return redirect(inside(request.form.get("back")))
+
+
+def _refused(store: Store, member: staff.Member, form: PasswordForm) -> Words | None:
+    """Why a new password is not taken; None when it is."""
+    wrong = complaint(form.new.data or "", form.again.data or "")
+    if wrong:
+        return wrong
+    with store.read() as db:
+        if not member.one_time and staff.verify(db, member.name, form.current.data or "") is None:
+            return _("The password until now is not right.")
+        if staff.verify(db, member.name, form.new.data) is not None:
+            return _("The new password must be another than the one until now.")
+    return None

@@ -1,0 +1,49 @@
+"""The panel's style sheets: read and compressed once a process, named by their content, kept by browsers for a year."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from flask import Response, request
+
+from gateway.headers import takes_gzip
+
+YEAR = 365 * 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file as it goes out. `name` changes with the content, so that it may be kept for ever."""
+
+    name: str
+    plain: bytes
+    zipped: bytes
+
+    def answer(self) -> Response:
+        """The file, compressed for who takes that; 304 for who has it."""
+        zipped = takes_gzip()
+        response = Response(self.zipped if zipped else self.plain, content_type="text/css; charset=utf-8")
+        if zipped:
+            response.headers["Content-Encoding"] = "gzip"
+        response.vary.add("Accept-Encoding")
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+        response.set_etag(self.name + ("-gz" if zipped else ""))
+        return response.make_conditional(request)
+
+
+def load() -> Mapping[str, Asset]:
+    """The style sheets by their bare names: Bootstrap's, as Bootstrap-Flask ships it, and our own."""
+    bootstrap = resources.files("flask_bootstrap") / "static/bootstrap5/css/bootstrap.min.css"
+    own = Path(__file__).parent / "static/panel.css"
+    return {path.name: _asset(path.name, path.read_bytes()) for path in (bootstrap, own)}
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    stem, _, ending = name.rpartition(".")
+    mark = hashlib.sha256(content).hexdigest()[:12]
+    return Asset(f"{stem}.{mark}.{ending}", content, gzip.compress(content, 9, mtime=0))

@@ -1,0 +1,129 @@
+"""The messages: what went out, what waits, what failed and why. No text of an answer, no whole number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+from sqlalchemy import Row
+
+from gateway.menus.phrases import Phrase, Words
+from gateway.models.messages import Kind, State, listed, number_of, states
+from gateway.models.store import Store
+from gateway.phones import masked, scrub
+from gateway.privacy import KeyProblem, Keys
+from gateway.providers.base import Reason
+
+_ = Words
+
+PAGE = 50
+"""Messages a page."""
+
+STATES: Mapping[State, Words] = {
+    State.QUEUED: _("Waiting"),
+    State.CLAIMED: _("Next to go"),
+    State.SENDING: _("Being sent"),
+    State.ACCEPTED: _("Handed over"),
+    State.DELIVERED: _("Delivered"),
+    State.UNDELIVERED: _("Not delivered"),
+    State.REFUSED: _("Refused"),
+    State.EXPIRED: _("Too late"),
+    State.CANCELLED: _("Cancelled"),
+    State.UNCONFIRMED: _("Not certain"),
+}
+WELL = (State.ACCEPTED, State.DELIVERED)
+BADLY = (State.UNDELIVERED, State.REFUSED, State.EXPIRED)
+
+KINDS: Mapping[Kind, Words] = {
+    Kind.ANSWER: _("Answer to a person"),
+    Kind.TEST: _("Test"),
+}
+
+REASONS: Mapping[Reason, Words] = {
+    Reason.BAD_NUMBER: _("The number is not a valid one."),
+    Reason.NOT_MOBILE: _("The number is not a mobile phone's."),
+    Reason.OPTED_OUT: _("The person asked for no more messages."),
+    Reason.NOT_PERMITTED: _("The provider does not let us send there."),
+    Reason.TOO_LONG: _("The text is too long."),
+    Reason.SETUP: _("Our account or settings at the provider are wrong; the operator can run: mati check"),
+    Reason.NO_BALANCE: _("Our account at the provider is empty."),
+    Reason.THROTTLED: _("Too many at once for the provider; it is tried again."),
+    Reason.GATEWAY_DOWN: _("The provider is down; it is tried again."),
+    Reason.NO_ROUTE: _("The provider has no way to this phone company."),
+    Reason.UNREACHABLE: _("The phone was off or out of reach."),
+    Reason.FILTERED: _("The phone company blocked it."),
+    Reason.EXPIRED: _("The phone company gave up trying."),
+    Reason.NO_ANSWER: _("The provider did not answer in time, so nobody knows whether it went out."),
+    Reason.CUT_OFF: _("The connection broke while sending, so nobody knows whether it went out."),
+    Reason.UNCLEAR: _("The provider's answer was unclear, so nobody knows whether it went out."),
+    Reason.WORKER_LOST: _("Our program stopped while sending, so nobody knows whether it went out."),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A message on the page."""
+
+    created: datetime
+    kind: Phrase
+    number: str | None
+    """Masked; None where it cannot be opened."""
+    text: str | None
+    """None for answers: they tell what a person asked."""
+    state: State
+    reason: Phrase | None
+    provider: str
+    parts: int
+    attempts: int
+
+
+def line(keys: Keys, row: Row[Any]) -> Line:
+    """A row of the outbox as staff may see it."""
+    try:
+        number = masked(number_of(keys, row))
+    except KeyProblem:
+        number = None
+    return Line(
+        created=row.created,
+        kind=KINDS.get(row.kind, row.kind),
+        number=number,
+        text=None if row.kind == Kind.ANSWER else scrub(row.text),
+        state=State(row.state),
+        reason=REASONS.get(row.reason, scrub(row.reason)) if row.reason else None,
+        provider=row.provider,
+        parts=row.parts,
+        attempts=row.attempts,
+    )
+
+
+def add_routes(panel: Blueprint, store: Store, keys: Keys) -> None:
+    """`/admin/messages?state=…&page=…`."""
+
+    @panel.get("/messages", endpoint="messages")
+    def page() -> str:
+        wish, number = request.args.get("state"), request.args.get("page", 1, type=int)
+        if wish is not None and wish not in STATES:
+            abort(404)
+        state = State(wish) if wish else None
+        with store.read() as db:
+            counts = states(db)
+            total = sum(counts.values()) if state is None else counts.get(state, 0)
+            pages = max(1, -(-total // PAGE))
+            if not 1 <= number <= pages:
+                abort(404)
+            rows = listed(db, state, (number - 1) * PAGE, PAGE)
+        return render_template(
+            "admin/messages.html",
+            lines=[line(keys, row) for row in rows],
+            counts=counts,
+            state=state,
+            states=STATES,
+            well=WELL,
+            badly=BADLY,
+            page=number,
+            pages=pages,
+            all=sum(counts.values()),
+        )

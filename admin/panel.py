@@ -1,0 +1,154 @@
+"""The panel's frame: who may come in, what every page knows, what is said when something is not there.
+
+Nothing is open that is not named in `OPEN`: every other page asks for a login first, and takes no form without
+its token (CSRF). The webhooks are outside the blueprint, and so outside all of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, url_for
+from flask_login import current_user  # type: ignore[import-untyped]
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import Forbidden, NotFound, TooManyRequests
+from werkzeug.wrappers import Response as AnyResponse
+
+from admin import access, assets, messages, tallies
+from admin.limits import Limits
+from admin.sessions import Account, Sessions
+from admin.wording import LANGUAGES, Wording, spoken
+from gateway.config import Settings
+from gateway.models.installation import is_demo
+from gateway.models.staff import Member
+from gateway.models.store import Store
+from gateway.privacy import Keys
+
+OPEN = ("admin.login", "admin.asset")
+"""Pages without a login."""
+ALWAYS = ("admin.logout", "admin.language", "admin.password")
+"""Pages for every login, whatever its role, even with a one-time password."""
+ROLES = ("admin", "staff")
+"""Who sees staff's figures; councils get what left the programme (DOMAIN.md, Privacy, two circles)."""
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+def set_up(
+    app: Flask, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime] = utc_now
+) -> None:
+    """Adds the panel to the application."""
+    app.config.update(
+        SESSION_COOKIE_NAME="mati",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.address.startswith("https://"),
+        WTF_CSRF_CHECK_DEFAULT=False,  # the panel asks for it itself: webhooks have no token
+        WTF_CSRF_TIME_LIMIT=None,  # it lives as long as its session
+        WTF_CSRF_SSL_STRICT=False,  # that would want the Referer header, which our pages forbid
+    )
+    csrf = CSRFProtect(app)
+    sessions = Sessions(app, store, now)
+    limits = Limits(app, settings, keys)
+    app.register_blueprint(blueprint(settings, store, keys, csrf, sessions, limits, now))
+
+
+def blueprint(
+    settings: Settings,
+    store: Store,
+    keys: Keys,
+    csrf: CSRFProtect,
+    sessions: Sessions,
+    limits: Limits,
+    now: Callable[[], datetime],
+) -> Blueprint:
+    """All routes under /admin/."""
+    panel = Blueprint("admin", __name__, url_prefix="/admin", template_folder="templates")
+    files = assets.load()
+    by_name = {asset.name: asset for asset in files.values()}
+
+    @panel.before_request
+    def guard() -> AnyResponse | None:
+        if request.endpoint in OPEN:
+            csrf.protect()
+            return None
+        if not current_user.is_authenticated:
+            sessions.tell_if_expired()
+            wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+            return redirect(url_for("admin.login", next=wanted))
+        csrf.protect()
+        sessions.touch()
+        if request.endpoint not in ALWAYS:
+            if current_user.member.one_time:
+                return redirect(url_for("admin.password"))
+            if current_user.member.role not in ROLES:
+                abort(403)
+        return None
+
+    @panel.after_request
+    def keep_nothing(response: Response) -> Response:
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def wording() -> Wording:
+        account: Account | None = current_user if current_user.is_authenticated else None
+        wish = account.member.language if account else request.args.get("lang")
+        return Wording(spoken(wish, settings.default_language), settings.zone)
+
+    @panel.context_processor
+    def every_page() -> Mapping[str, Any]:
+        with store.read() as db:
+            demo = is_demo(db)
+        member: Member | None = current_user.member if current_user.is_authenticated else None
+        return {
+            "_": wording(),
+            "asset": lambda name: url_for("admin.asset", name=files[name].name),
+            "demo": demo,
+            "languages": LANGUAGES,
+            "member": member,
+            "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        }
+
+    @panel.get("/static/<name>")
+    def asset(name: str) -> Response:
+        found = by_name.get(name)
+        return found.answer() if found else Response("not found\n", 404, content_type="text/plain")
+
+    @panel.get("/")
+    def home() -> AnyResponse:
+        return redirect(url_for("admin.tallies"))
+
+    @panel.get("/<path:rest>")
+    def nowhere(rest: str) -> str:
+        abort(404)
+
+    access.add_routes(panel, store, sessions, limits, wording)
+    tallies.add_routes(panel, store, settings, now)
+    messages.add_routes(panel, store, keys)
+
+    @panel.errorhandler(404)
+    def missing(error: NotFound) -> tuple[str, int]:
+        with store.read() as db:
+            return render_template("admin/error.html", what="missing", communes=tallies.programme(db)), 404
+
+    @panel.errorhandler(403)
+    def forbidden(error: Forbidden) -> tuple[str, int]:
+        return render_template("admin/error.html", what="forbidden"), 403
+
+    @panel.errorhandler(CSRFError)
+    def stale(error: CSRFError) -> tuple[str, int]:
+        return render_template("admin/error.html", what="stale"), 400
+
+    @panel.errorhandler(429)
+    def too_many(error: TooManyRequests) -> Response:
+        again = limits.again_at(now())
+        page = render_template("admin/error.html", what="too many", again=again)
+        seconds = max(1, round((again - now()).total_seconds()))
+        return Response(page, 429, {"Retry-After": str(seconds)}, content_type="text/html; charset=utf-8")
+
+    return panel
