@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_login import current_user  # type: ignore[import-untyped]
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
@@ -127,7 +127,7 @@ def _refused(store: Store, member: staff.Member, form: PasswordForm) -> Words | 
         return wrong
     with store.read() as db:
         if not member.one_time and staff.verify(db, member.name, form.current.data or "") is None:
-            return _("The password until now is not right.")
+            return _("The current password is not right.")
         if staff.verify(db, member.name, form.new.data) is not None:
-            return _("The new password must be another than the one until now.")
+            return _("The new password must be different from the current one.")
     return None

@@ -33,7 +33,8 @@ class Asset:
         response.vary.add("Accept-Encoding")
         response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
         response.set_etag(self.name + ("-gz" if zipped else ""))
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
 
 def load() -> Mapping[str, Asset]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_login import current_user  # type: ignore[import-untyped]
+from flask_login import current_user
 
 from gateway.config import Settings
 from gateway.privacy import Keys

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Row
 
+from gateway.config import Settings
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.messages import Kind, State, listed, number_of, states
 from gateway.models.store import Store
@@ -24,15 +25,15 @@ PAGE = 50
 
 STATES: Mapping[State, Words] = {
     State.QUEUED: _("Waiting"),
-    State.CLAIMED: _("Next to go"),
+    State.CLAIMED: _("About to be sent"),
     State.SENDING: _("Being sent"),
-    State.ACCEPTED: _("Handed over"),
+    State.ACCEPTED: _("Sent, no receipt yet"),
     State.DELIVERED: _("Delivered"),
     State.UNDELIVERED: _("Not delivered"),
     State.REFUSED: _("Refused"),
-    State.EXPIRED: _("Too late"),
+    State.EXPIRED: _("Too late to send"),
     State.CANCELLED: _("Cancelled"),
-    State.UNCONFIRMED: _("Not certain"),
+    State.UNCONFIRMED: _("Uncertain"),
 }
 WELL = (State.ACCEPTED, State.DELIVERED)
 BADLY = (State.UNDELIVERED, State.REFUSED, State.EXPIRED)
@@ -43,7 +44,7 @@ KINDS: Mapping[Kind, Words] = {
 }
 
 REASONS: Mapping[Reason, Words] = {
-    Reason.BAD_NUMBER: _("The number is not a valid one."),
+    Reason.BAD_NUMBER: _("The number is not valid."),
     Reason.NOT_MOBILE: _("The number is not a mobile phone's."),
     Reason.OPTED_OUT: _("The person asked for no more messages."),
     Reason.NOT_PERMITTED: _("The provider does not let us send there."),
@@ -99,7 +100,7 @@ def line(keys: Keys, row: Row[Any]) -> Line:
     )
 
 
-def add_routes(panel: Blueprint, store: Store, keys: Keys) -> None:
+def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys) -> None:
     """`/admin/messages?state=…&page=…`."""
 
     @panel.get("/messages", endpoint="messages")
@@ -126,4 +127,5 @@ def add_routes(panel: Blueprint, store: Store, keys: Keys) -> None:
             page=number,
             pages=pages,
             all=sum(counts.values()),
+            sms_number=settings.sms_number,
         )

@@ -6,12 +6,12 @@ its token (CSRF). The webhooks are outside the blueprint, and so outside all of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, url_for
-from flask_login import current_user  # type: ignore[import-untyped]
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, NotFound, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
@@ -39,9 +39,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def set_up(
-    app: Flask, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime] = utc_now
-) -> None:
+def set_up(app: Flask, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime] = utc_now) -> None:
     """Adds the panel to the application."""
     app.config.update(
         SESSION_COOKIE_NAME="mati",
@@ -101,7 +99,7 @@ def blueprint(
         return Wording(spoken(wish, settings.default_language), settings.zone)
 
     @panel.context_processor
-    def every_page() -> Mapping[str, Any]:
+    def every_page() -> dict[str, Any]:
         with store.read() as db:
             demo = is_demo(db)
         member: Member | None = current_user.member if current_user.is_authenticated else None
@@ -109,6 +107,7 @@ def blueprint(
             "_": wording(),
             "asset": lambda name: url_for("admin.asset", name=files[name].name),
             "demo": demo,
+            "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
             "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
@@ -124,28 +123,28 @@ def blueprint(
         return redirect(url_for("admin.tallies"))
 
     @panel.get("/<path:rest>")
-    def nowhere(rest: str) -> str:
+    def nowhere(**_: str) -> str:
         abort(404)
 
     access.add_routes(panel, store, sessions, limits, wording)
     tallies.add_routes(panel, store, settings, now)
-    messages.add_routes(panel, store, keys)
+    messages.add_routes(panel, store, settings, keys)
 
     @panel.errorhandler(404)
-    def missing(error: NotFound) -> tuple[str, int]:
+    def missing(_: NotFound) -> tuple[str, int]:
         with store.read() as db:
             return render_template("admin/error.html", what="missing", communes=tallies.programme(db)), 404
 
     @panel.errorhandler(403)
-    def forbidden(error: Forbidden) -> tuple[str, int]:
+    def forbidden(_: Forbidden) -> tuple[str, int]:
         return render_template("admin/error.html", what="forbidden"), 403
 
     @panel.errorhandler(CSRFError)
-    def stale(error: CSRFError) -> tuple[str, int]:
+    def stale(_: CSRFError) -> tuple[str, int]:
         return render_template("admin/error.html", what="stale"), 400
 
     @panel.errorhandler(429)
-    def too_many(error: TooManyRequests) -> Response:
+    def too_many(_: TooManyRequests) -> Response:
         again = limits.again_at(now())
         page = render_template("admin/error.html", what="too many", again=again)
         seconds = max(1, round((again - now()).total_seconds()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from flask import Flask, flash, session
-from flask_login import LoginManager, UserMixin, login_user, logout_user  # type: ignore[import-untyped]
+from flask_login import LoginManager, UserMixin, login_user, logout_user
 
 from gateway.menus.phrases import Words
 from gateway.models.staff import Member, find_member, note_login

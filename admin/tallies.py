@@ -67,7 +67,9 @@ def lines(now: Tally, before: Tally | None) -> list[Line]:
 
 def programme(db: Connection) -> list[Commune]:
     """The communes that take part, in the order of their numbers."""
-    statement = select(places.c.code, places.c.name_km, places.c.name_en).join(communes, communes.c.code == places.c.code)
+    statement = select(places.c.code, places.c.name_km, places.c.name_en).join(
+        communes, communes.c.code == places.c.code
+    )
     rows = db.execute(statement.where(communes.c.active).order_by(communes.c.number))
     return [Commune(row.code, Name(row.name_km, row.name_en, row.name_en)) for row in rows]
 

@@ -18,7 +18,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask import Flask
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from gateway import config, logs, pages, webhooks
+    from admin import set_up as set_up_panel
+    from gateway import config, headers, logs, pages, webhooks
     from gateway.conversation import Conversations
     from gateway.models.store import Store
     from gateway.privacy import Keys
@@ -47,4 +48,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.register_blueprint(webhooks.blueprint(desks, settings))
     app.register_blueprint(pages.blueprint(settings, store))
+    set_up_panel(app, settings, store, keys)
+    headers.protect(app)
     return app

@@ -28,6 +28,12 @@ TOKEN_BITS = 128
 """A webhook token carries at least this much chance (WIRE.md, Africa's Talking, Security)."""
 
 
+NEEDED_TO_SEND: dict[str, tuple[str, ...]] = {
+    "africastalking": ("africastalking_username", "africastalking_api_key"),
+}
+"""What a provider must be told before it can send."""
+
+
 class SettingsError(Told):
     """A setting is wrong; the message names the variable and says what it takes."""
 
@@ -204,6 +210,14 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
+    def _senders_set_up(self) -> Settings:
+        for provider in self.providers:
+            for name in NEEDED_TO_SEND.get(provider, ()):
+                if not getattr(self, name):
+                    raise ValueError(f"{name.upper()}: is not set, but PROVIDERS says that {provider} sends")
+        return self
+
+    @model_validator(mode="after")
     def _absolute(self) -> Settings:
         object.__setattr__(self, "data_dir", self.data_dir.expanduser().absolute())
         keys = self.keys_dir.expanduser().absolute() if self.keys_dir else self.data_dir / "keys"
@@ -231,6 +245,10 @@ class Settings(BaseSettings):
         """Whether the public address is this machine alone: only then is the simulator open to all."""
         return urlsplit(self.address).hostname in ("127.0.0.1", "localhost", "::1")
 
+    def can_send(self, provider: str) -> bool:
+        """Whether all is set that sending by this provider takes."""
+        return provider in NEEDED_TO_SEND and all(getattr(self, name) for name in NEEDED_TO_SEND[provider])
+
     @property
     def zone(self) -> ZoneInfo:
         """The programme's time zone."""
@@ -246,6 +264,7 @@ def load(**changes: object) -> Settings:
         return Settings(**changes)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         reason = str(first["msg"]).removeprefix("Value error, ")
-        raise SettingsError(f"{name}: {reason[0].lower()}{reason[1:]}") from None
+        if not first["loc"]:  # of several variables: it names them itself
+            raise SettingsError(reason) from None
+        raise SettingsError(f"{str(first['loc'][0]).upper()}: {reason[0].lower()}{reason[1:]}") from None

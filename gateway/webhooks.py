@@ -61,7 +61,7 @@ def blueprint(desks: Desks, settings: Settings) -> Blueprint:
                 f"/{provider.name}{token}/{event}",
                 endpoint=f"{provider.name}-{event}",
                 view_func=Hook(provider, event, desks, settings),
-                methods=["POST"],
+                methods=list(provider.methods),
             )
     return hooks
 
@@ -74,12 +74,16 @@ class Hook:
         self._event = event
         self._desks = desks
         self._local = settings.is_local
+        self._address = settings.address
 
     def __call__(self, token: str = "") -> Response:
         """Answers a request."""
         call = Call(
             body=request.get_data(cache=False),
             content_type=request.content_type or "",
+            query=request.query_string.decode("ascii", "replace"),
+            url=self._address + request.full_path.removesuffix("?"),
+            headers={name.lower(): value for name, value in request.headers},
             token=token,
             from_this_machine=self._local and _is_loopback(request.remote_addr),
             by_staff=bool(self._provider.for_staff and current_user.is_authenticated),
@@ -120,7 +124,8 @@ class Hook:
                 self._desks.sms.opted_out(notice)
             case InboxCheck() as check:
                 return jsonify(messages=self._desks.sms.inbox(check))
-        return _plain("", 200)
+        body, content_type = self._provider.thanks()
+        return Response(body, content_type=content_type)
 
     def _screen(self, words: Words) -> Response:
         body, content_type = self._provider.ussd_answer(self._desks.talks.say(words), True)

@@ -20,7 +20,8 @@ from gateway.models.conversations import conversations
 from gateway.models.places import communes
 from gateway.models.rounds import rounds
 from gateway.models.services import services
-from gateway.privacy import HASH_BYTES
+from gateway.models.store import DatabaseDown
+from gateway.privacy import HASH_BYTES, KeyProblem
 from gateway.providers.base import UssdEnd, UssdStep
 from gateway.tallies import tallies
 from tests.conftest import COMMUNES, Installation
@@ -806,6 +807,39 @@ def test_a_round_that_closes_in_the_middle_says_so_and_keeps_nothing(house: Inst
         assert call.type(*INPUTS[at:4]) == Screen(CLOSED, True)
         assert at_once(5, lambda call=call: call.request(4)) == {Screen(CLOSED, True)}  # type: ignore[misc]
     assert rated(house) == []
+
+
+def test_a_closing_beside_ratings_succeeds_and_keeps_just_those_that_were_not_told_otherwise(
+    known: Installation,
+) -> None:
+    """Each has scored 5, stepped back, and scores 4 in the moment that staff close the round."""
+    lines = [Call(known, number=f"+8551000002{index}") for index in range(8)]
+    for call in lines:
+        call.dial()
+        call.type("1", "3", "2", "5", "0")
+        call.typed.append("4")
+    steps = iter([*(call.step(6) for call in lines), None])
+    lock = threading.Lock()
+    shown: dict[str, Screen] = {}
+
+    def do() -> Screen:
+        with lock:
+            step = next(steps)
+        if step is None:
+            known.close_round(1)
+            return Screen("closed", True)
+        try:
+            shown[step.number] = known.conversations().ussd(step)
+        except (*DatabaseDown, KeyProblem):  # the webhook says: not possible just now, nothing was kept
+            shown[step.number] = Screen("not possible just now", True)
+        return shown[step.number]
+
+    at_once(9, do)
+    assert {screen.text for screen in shown.values()} <= {WHO, CLOSED, DIAL_AGAIN, "not possible just now"}
+    kept = [(TA_PHOU, "health", 4 if screen.text == WHO else 5, None) for screen in shown.values()]
+    assert rated(known) == sorted(kept, key=str)
+    with known.store.read() as db:
+        assert db.scalar(select(rounds.c.closed)) is not None
 
 
 def test_a_path_that_waited_while_the_round_closed_says_so(house: Installation) -> None:

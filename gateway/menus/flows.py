@@ -40,7 +40,7 @@ def dial(visit: Visit) -> Flow:
         yield from welcome(visit)
         commune = visit.place or (yield from choose_commune(visit))
         yield Join(commune.code)
-    if visit.facts.place:
+    elif visit.facts.place:
         commune = visit.place or (yield from choose_commune(visit))
     if visit.facts.dialled and visit.programme.services(commune):
         yield Feed(digits=visit.facts.dialled)

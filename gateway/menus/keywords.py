@@ -74,6 +74,6 @@ def understand(text: str) -> Said:
 
 
 def _numbers(words: list[str]) -> tuple[str, ...] | None:
-    if 0 < len(words) <= MOST_NUMBERS and all(word.isdigit() and len(word) <= 4 for word in words):
+    if 0 < len(words) <= MOST_NUMBERS and all(word.isdecimal() and len(word) <= 4 for word in words):
         return tuple(words)
     return None

@@ -76,12 +76,13 @@ class Given:
 def save(db: Connection, given: Given) -> None:
     """Stores an answer in place of an earlier one of the same rater. Raises RoundClosed.
 
-    The round's row is locked until the commit, so that no answer comes in beside its closing.
+    The round's row is locked until the commit, so that no answer comes in beside its closing. A closing that is
+    under way counts as done: it waits for our conversation, so we must not wait for it.
     """
     still_open = select(round_communes.c.round_id).where(
         round_communes.c.round_id == given.round_id, round_communes.c.commune == given.commune, round_communes.c.open
     )
-    if db.execute(still_open.with_for_update(read=True)).first() is None:
+    if db.execute(still_open.with_for_update(read=True, skip_locked=True)).first() is None:
         raise RoundClosed
     values = {
         "round_id": given.round_id, "rater": given.rater, "service_id": given.service, "indicator": given.indicator,

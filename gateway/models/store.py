@@ -98,7 +98,8 @@ def insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
 def insert_new(connection: Connection, statement: Insert | sqlite.Insert | postgresql.Insert) -> bool:
     """Runs an `insert(...)`; False, and nothing changed, when such a row was there already."""
     assert isinstance(statement, sqlite.Insert | postgresql.Insert)
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    options = {"preserve_rowcount": True}  # else psycopg's count of an INSERT is always -1
+    return connection.execute(statement.on_conflict_do_nothing(), execution_options=options).rowcount == 1
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -5,6 +5,7 @@ A provider knows its own wire and nothing else: no database, no queue, no menu.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
+from gateway.config import Settings
 from gateway.phones import NotANumber, e164
 
 
@@ -26,6 +28,12 @@ class Call:
 
     body: bytes
     content_type: str = "application/x-www-form-urlencoded"
+    query: str = ""
+    """The query of the address, as it came, without `?`."""
+    url: str = ""
+    """The whole address that the provider called, built on `PUBLIC_URL`: signatures are computed from it."""
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Names in lower case."""
     token: str = ""
     """The token in the path, where the provider has one."""
     from_this_machine: bool = False
@@ -175,9 +183,15 @@ class Outgoing:
 
 
 class Sender(ABC):
-    """One provider's side of the wire that goes out. One object a worker; `send` is called by one thread at a time."""
+    """One provider's side of the wire that goes out. Made from the settings.
+
+    One object a worker; `send` is called by one thread at a time.
+    """
 
     name: ClassVar[str]
+
+    @abstractmethod
+    def __init__(self, settings: Settings) -> None: ...
 
     @abstractmethod
     def send(self, batch: Sequence[Outgoing], seconds: float) -> list[Outcome]:
@@ -191,7 +205,7 @@ class Sender(ABC):
 
 
 class Provider(ABC):
-    """One provider's side of the wire that reaches us."""
+    """One provider's side of the wire that reaches us. Made from the settings."""
 
     name: ClassVar[str]
     events: ClassVar[tuple[str, ...]]
@@ -199,6 +213,11 @@ class Provider(ABC):
     token_in_path: ClassVar[bool]
     for_staff: ClassVar[bool] = False
     """Whether a panel login opens it."""
+
+    methods: ClassVar[tuple[str, ...]] = ("POST",)
+
+    @abstractmethod
+    def __init__(self, settings: Settings) -> None: ...
 
     @abstractmethod
     def verify(self, call: Call) -> bool:
@@ -208,13 +227,22 @@ class Provider(ABC):
     def parse(self, event: str, call: Call) -> Event:
         """What the request says. Raises Malformed."""
 
-    @abstractmethod
     def ussd_answer(self, text: str, ends: bool) -> tuple[str, str]:
-        """Body and content type of the answer to a USSD request."""
+        """Body and content type of the answer to a USSD request; only of a provider that has USSD."""
+        raise NotImplementedError(f"{self.name} has no USSD")
+
+    def thanks(self) -> tuple[str, str]:
+        """Body and content type of the answer to everything else that was taken in."""
+        return "", "text/plain; charset=utf-8"
 
 
 LONGEST_PATH = 2000
 LONGEST_ID = 200
+
+
+def query(call: Call) -> dict[str, str]:
+    """The fields of the address. Raises Malformed for bytes that are no UTF-8, a field that comes twice."""
+    return _pairs(call.query, "the address")
 
 
 def form(call: Call) -> dict[str, str]:
@@ -222,11 +250,19 @@ def form(call: Call) -> dict[str, str]:
     if not call.content_type.startswith("application/x-www-form-urlencoded"):
         raise Malformed("expected a form (application/x-www-form-urlencoded)")
     try:
-        pairs = parse_qsl(call.body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100)
+        text = call.body.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("the form is no UTF-8 text") from None
+    return _pairs(text, "the form")
+
+
+def _pairs(text: str, where: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except UnicodeDecodeError:
+        raise Malformed(f"{where} is no UTF-8 text") from None
     except ValueError:
-        raise Malformed("the form has too many fields") from None
+        raise Malformed(f"{where} has too many fields") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise Malformed("a field comes twice")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from gateway.config import Settings
 from gateway.phones import NotANumber, e164
 from gateway.providers.base import (
     LONGEST_PATH,
@@ -40,6 +41,9 @@ class Simulator(Provider):
     events = ("ussd", "sms", "inbox")
     token_in_path = False
     for_staff = True
+
+    def __init__(self, settings: Settings) -> None:
+        """It has no secrets."""
 
     def verify(self, call: Call) -> bool:
         """From loopback to a loopback address, or by staff (CONTRACT.md, Webhooks)."""
@@ -72,6 +76,9 @@ class SimulatorSender(Sender):
     """Takes every message; the handset finds it in its inbox."""
 
     name = "simulator"
+
+    def __init__(self, settings: Settings) -> None:
+        """It needs nothing."""
 
     def send(self, batch: Sequence[Outgoing], seconds: float) -> list[Outcome]:
         """Accepted, all of them."""

@@ -8,6 +8,7 @@
 
 const WAIT_MS = 15000; // for an answer of the gateway
 const POLL_MS = 2000; // between two looks for messages
+const MOST_REPORTED = 50; // ids at once
 const PATIENCE_MS = 400; // before the phone says that it waits
 const FIRST_NUMBER = "+85510000001";
 const USSD_ROOM = { gsm: 182, unicode: 80 }; // 160 octets (3GPP TS 23.038, 6.1.2.3)
@@ -84,8 +85,8 @@ const KHMER = {
   "Please wait…": "សូមរង់ចាំ…",
   "The session is over.": "ការហៅបានចប់។",
   "Not done.": "មិនបានសម្រេច។",
-  "{n} of {room} characters (GSM-7)": "{n} ក្នុង {room} តួអក្សរ (GSM-7)",
-  "{n} of {room} (Unicode)": "{n} ក្នុង {room} (Unicode)",
+  "{n} of {room} characters (GSM-7)": "{n}/{room} តួអក្សរ (GSM-7)",
+  "{n} of {room} (Unicode)": "{n}/{room} (Unicode)",
   "{n} characters in {parts} parts (GSM-7)": "{n} តួអក្សរ ក្នុង {parts} សារ (GSM-7)",
   "{n} in {parts} parts (Unicode)": "{n} ក្នុង {parts} សារ (Unicode)",
   "{left} left, 1 part ({alphabet})": "នៅសល់ {left}, 1 សារ ({alphabet})",
@@ -95,7 +96,7 @@ const KHMER = {
   "A phone number has 8 to 15 digits, such as +85510000001.": "លេខទូរស័ព្ទមាន 8 ដល់ 15 លេខ ដូចជា +85510000001។",
   "The gateway does not answer. Start it with “mati up”, then try again.":
     "ប្រព័ន្ធមិនឆ្លើយទេ។ សូមបើកវាដោយ “mati up” ហើយសាកម្តងទៀត។",
-  "The gateway is open to this phone only on its own machine, or after a login. Log in at /admin/, then try again.":
+  "This phone works on the gateway's own machine, or after a login. Log in at /admin/, then try again.":
     "ប្រព័ន្ធទទួលទូរស័ព្ទនេះតែលើម៉ាស៊ីនរបស់វា ឬក្រោយចូលគណនី។ សូមចូលនៅ /admin/ ហើយសាកម្តងទៀត។",
   "This gateway has no simulator. Add simulator to PROVIDERS and start the gateway again.":
     "ប្រព័ន្ធនេះគ្មាន simulator ទេ។ សូមដាក់ simulator ក្នុង PROVIDERS ហើយបើកប្រព័ន្ធម្តងទៀត។",
@@ -103,7 +104,7 @@ const KHMER = {
   "The gateway cannot answer just now. Try again in a moment.": "ប្រព័ន្ធមិនអាចឆ្លើយឥឡូវទេ។ សូមសាកម្តងទៀតបន្តិចទៀត។",
   "The gateway did not accept this ({status}). Load this page again, then try again. {reason}":
     "ប្រព័ន្ធមិនទទួលទេ ({status})។ សូមបើកទំព័រនេះឡើងវិញ ហើយសាកម្តងទៀត។ {reason}",
-  "The answer was none that a phone understands. Check that this page comes from the gateway itself.":
+  "A phone cannot read this answer. Check that this page comes from the gateway itself.":
     "ចម្លើយនេះទូរស័ព្ទអានមិនបានទេ។ សូមពិនិត្យថាទំព័រនេះមកពីប្រព័ន្ធផ្ទាល់។",
   "Let 12 villagers rate": "ឲ្យអ្នកភូមិ 12 នាក់វាយតម្លៃ",
   "Twelve invented numbers dial one after the other and rate the same service of one commune, so that its figure can be shown.":
@@ -113,9 +114,9 @@ const KHMER = {
   Start: "ចាប់ផ្តើម",
   Stop: "ឈប់",
   Close: "បិទ",
-  "{done} of {all} calls": "ការហៅ {done} ក្នុង {all}",
-  "Done: {all} villagers rated {service}.": "រួចហើយ៖ អ្នកភូមិ {all} នាក់បានវាយតម្លៃ {service}។",
-  "Stopped after {done} of {all} calls.": "បានឈប់ ក្រោយការហៅ {done} ក្នុង {all}។",
+  "{done} of {all} calls": "ការហៅ {done}/{all}",
+  "Done: {all} villagers rated “{service}”.": "រួចហើយ៖ អ្នកភូមិ {all} នាក់បានវាយតម្លៃ “{service}”។",
+  "Stopped after {done} of {all} calls.": "បានឈប់ ក្រោយការហៅ {done}/{all}។",
   "The figures are in the panel:": "តួលេខនៅក្នុងផ្ទាំងគ្រប់គ្រង៖",
   "or in the terminal:": "ឬក្នុងទែមីណល៖",
   "No rating is open in this commune. Open a round in the panel, or choose another commune.":
@@ -245,7 +246,7 @@ async function post(event, fields) {
 /** The Problem behind an HTTP status. */
 function explain(status, body) {
   const known = {
-    403: "The gateway is open to this phone only on its own machine, or after a login. Log in at /admin/, then try again.",
+    403: "This phone works on the gateway's own machine, or after a login. Log in at /admin/, then try again.",
     404: "This gateway has no simulator. Add simulator to PROVIDERS and start the gateway again.",
     429: "Too many requests. Wait a minute, then try again.",
   };
@@ -262,7 +263,7 @@ function explain(status, body) {
 async function postStep(fields) {
   const screen = parse(await post("ussd", fields));
   if (typeof screen.text === "string") return screen;
-  throw new Problem("The answer was none that a phone understands. Check that this page comes from the gateway itself.");
+  throw new Problem("A phone cannot read this answer. Check that this page comes from the gateway itself.");
 }
 
 function parse(body) {
@@ -366,15 +367,20 @@ function retry() {
 function openPhone() {
   if (!state.phones.has(state.number)) {
     const kept = parse(recall(sessionStorage, `mati-${state.number}`) ?? "{}");
-    const phone = { received: [], sent: kept.sent ?? [], read: new Set(kept.read), known: new Set(), toReport: [] };
-    state.phones.set(state.number, phone);
+    state.phones.set(state.number, {
+      number: state.number,
+      received: [],
+      sent: kept.sent ?? [],
+      read: new Set(kept.read),
+      known: new Set(), // ids that came once
+      toReport: [], // ids of which the gateway is yet to hear that they came
+    });
   }
   return state.phones.get(state.number);
 }
 
-function keepPhone() {
-  const { sent, read } = openPhone();
-  keep(sessionStorage, `mati-${state.number}`, JSON.stringify({ sent: sent.slice(-50), read: [...read].slice(-100) }));
+function keepPhone({ number, sent, read }) {
+  keep(sessionStorage, `mati-${number}`, JSON.stringify({ sent: sent.slice(-50), read: [...read].slice(-100) }));
 }
 
 function listMessages() {
@@ -387,14 +393,20 @@ function countUnread() {
   return received.filter((message) => !read.has(message.id)).length;
 }
 
+function describeUnread() {
+  const n = countUnread();
+  if (n === 0) return "";
+  return n === 1 ? say("1 new message.") : say("{n} new messages.", { n });
+}
+
 /** Looks for messages, again and again while the page is visible. */
 async function poll() {
   const turn = ++state.turn;
   if (document.hidden) return;
   const phone = openPhone();
-  const shown = [...phone.toReport];
+  const shown = phone.toReport.slice(0, MOST_REPORTED);
   try {
-    const { messages = [] } = parse(await post("inbox", { number: state.number, shown }));
+    const { messages = [] } = parse(await post("inbox", { number: phone.number, shown }));
     phone.toReport = phone.toReport.filter((id) => !shown.includes(id));
     receive(phone, messages);
     state.offline = null;
@@ -412,9 +424,9 @@ function receive(phone, messages) {
     if (!phone.known.has(id)) phone.toReport.push(id);
     phone.known.add(id);
   }
-  const changed = messages.length !== phone.received.length || messages.some(({ id }, i) => id !== phone.received[i].id);
+  const before = phone.received.map(({ id }) => id).join();
   phone.received = messages;
-  if (changed && phone === openPhone()) drawMessages();
+  if (before !== messages.map(({ id }) => id).join() && phone === openPhone()) drawMessages();
 }
 
 function openInbox() {
@@ -430,8 +442,9 @@ function readChosen() {
     show("compose");
     return;
   }
-  openPhone().read.add(state.chosen);
-  keepPhone();
+  const phone = openPhone();
+  phone.read.add(state.chosen);
+  keepPhone(phone);
   drawMessages();
   show("message");
 }
@@ -443,15 +456,16 @@ function backToInbox() {
 
 async function sendSms(message) {
   const call = (state.call = {});
+  const phone = openPhone();
   try {
-    await beBusy(call, post("sms", { id: message.id, from: state.number, to: serviceNumber, text: message.text }));
+    await beBusy(call, post("sms", { id: message.id, from: phone.number, to: serviceNumber, text: message.text }));
   } catch (problem) {
     if (state.call === call) fail(problem, () => sendSms(message), () => show("compose"));
     return;
   }
-  if (state.call !== call) return;
-  openPhone().sent.push(message);
-  keepPhone();
+  phone.sent.push(message);
+  keepPhone(phone);
+  if (state.call !== call) return; // somewhere else by now
   find("draft").value = "";
   state.chosen = message.id;
   backToInbox();
@@ -483,7 +497,7 @@ function formatTime(at) {
 /* What each view shows, and what its keys do. `field` is where typing goes, `rows` that up and down choose. */
 const VIEWS = {
   home: () => ({
-    text: [null, say("1 new message.")][countUnread()] ?? (countUnread() ? say("{n} new messages.", { n: countUnread() }) : ""),
+    text: describeUnread(),
     hint: true,
     field: "entry",
     label: "Number to dial",
@@ -525,10 +539,11 @@ const VIEWS = {
   }),
   message: () => {
     const { text, at, mine } = chosenMessage();
+    const place = { number: serviceNumber, time: formatTime(at) };
     return {
       text,
       caption: describeMessage(text),
-      about: say(mine ? "To {number}, {time}" : "From {number}, {time}", { number: serviceNumber, time: formatTime(at) }),
+      about: say(mine ? "To {number}, {time}" : "From {number}, {time}", place),
       left: [mine ? "Write" : "Reply", () => show("compose")],
       right: ["Back", backToInbox],
       end: backToInbox,
@@ -549,11 +564,13 @@ function show(view) {
   state.view = view;
   draw();
   find("display").scrollTop = 0;
+  markMore();
   const { field, rows } = VIEWS[view]();
+  const active = document.activeElement;
+  if (active !== document.body && !find("phone").contains(active)) return; // never takes it from beside the phone
   if (field === "draft" && !matchMedia("(pointer: fine)").matches) return; // a touch keyboard would cover the keypad
   const target = rows ? findRow() : find(field ?? "left");
   target.focus({ preventScroll: true });
-  markMore();
 }
 
 /** Puts the state on the page. */
@@ -650,19 +667,21 @@ function pressSide(side) {
   VIEWS[state.view]()[side]?.[1]();
 }
 
-/** Scrolls by a line, or chooses the next message. */
+/** Scrolls by a line, or chooses the next message. Gives whether there was one. */
 function pressArrow(down) {
   if (VIEWS[state.view]().rows) {
     const rows = [...find("messages").querySelectorAll("button")];
     const next = rows[rows.indexOf(findRow()) + (down ? 1 : -1)];
     if (next) choose(next.dataset.message, true);
     draw();
-    return;
+    return Boolean(next);
   }
   const area = state.view === "compose" ? find("draft") : find("display");
+  const before = area.scrollTop;
   const line = parseFloat(getComputedStyle(find("text")).lineHeight);
-  area.scrollTop = (Math.round(area.scrollTop / line) + (down ? 1 : -1)) * line;
+  area.scrollTop = (Math.round(before / line) + (down ? 1 : -1)) * line;
   markMore();
+  return area.scrollTop !== before;
 }
 
 function pressKey(key) {
@@ -684,28 +703,35 @@ function erase() {
 
 /** The keyboard works wherever the focus is, except where it belongs to a field or a button. */
 function pressKeyboard(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
-  const target = event.target;
-  const onPhone = target.id === "entry" || target.id === "draft";
-  if (!onPhone && target.matches("input, select, textarea")) return;
-  const action = {
-    Enter: () => pressCall(),
-    Escape: () => pressEnd(),
-    ArrowUp: () => pressArrow(false),
-    ArrowDown: () => pressArrow(true),
-    Backspace: onPhone ? null : () => erase(),
-  }[event.key];
-  if (event.key === "Enter" && (target.closest("button, a") || (target.id === "draft" && event.shiftKey))) return;
-  if (event.key.startsWith("Arrow") && target.id === "draft") return;
-  if (action) {
-    event.preventDefault();
-    action();
-  } else if (/^[0-9*#]$/.test(event.key)) {
-    flash(event.key);
-    if (onPhone) return;
-    event.preventDefault();
-    pressKey(event.key);
+  const { key, target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const typing = target.id === "entry" || target.id === "draft";
+  if (document.querySelector("dialog[open]") || (!typing && target.matches("input, select"))) return;
+  if (/^[0-9*#]$/.test(key)) {
+    flash(key);
+    if (typing) return;
+    pressKey(key);
+  } else if (key === "Enter") {
+    if (target.closest("button, a") || (target.id === "draft" && event.shiftKey)) return;
+    pressCall();
+  } else if (key === "Escape") {
+    pressEnd();
+  } else if (key === "ArrowUp" || key === "ArrowDown") {
+    if (target.id === "draft") return;
+    if (!pressArrow(key === "ArrowDown")) return; // then the page may scroll
+  } else if (key === "Backspace" && !typing) {
+    erase();
+  } else {
+    return;
   }
+  event.preventDefault();
+}
+
+/** A key pressed by mouse or finger leaves the focus where one types; a field beside the phone is done with. */
+function keepFocus(event) {
+  if (!event.target.closest(".keys, #erase")) return;
+  event.preventDefault();
+  if (!find("phone").contains(document.activeElement)) document.activeElement.blur();
 }
 
 /** Shows on the keypad which key was pressed on the keyboard. */
@@ -769,6 +795,8 @@ function recall(storage, name) {
 const CROWD = 12;
 const PREFIXES = ["10", "12", "88", "97"];
 const MENU_KEY = "8"; // printed on the list of services, and only there
+const MORE_KEY = "9"; // the next page
+const MOST_PRESSED = 20; // in a call
 
 /** Invented numbers, each once: six-digit subscribers that start with 0 are not assigned (DOMAIN.md, Phones). */
 function inventNumber() {
@@ -812,24 +840,29 @@ const STEPS = [
     if (!run.service) chooseService(run, text);
     return run.service;
   },
-  (run, text) => String(1 + Math.floor(Math.random() * Math.max(...readKeys(text).filter((key) => key < 6)))),
+  (run, text) => {
+    const highest = Math.max(...readKeys(text).filter((key) => key < 6)); // 2 and 4 may go unprinted
+    return String(1 + Math.floor(Math.random() * highest));
+  },
   // who, and what may be asked beside it: one of the first four, since who is under 15 is thanked and not counted
   (run, text) => pick(readKeys(text).filter((key) => key > 0 && key < 5)),
 ];
 
-/** One call from welcome to thanks. Gives {pressed, text}. Throws a Problem. */
+/** One call from welcome to thanks. Gives the digits pressed; null for a number that called before. */
 async function playVillager(run, number) {
   const call = { session: makeId(), number };
   const pressed = [];
   let screen = await postStep({ ...call, input: null, dialled: "" });
-  for (let step = 0; !screen.ends && pressed.length < 20; ) {
-    let key = STEPS[Math.min(step, STEPS.length - 1)](run, screen.text);
+  if (readKeys(screen.text).includes(MENU_KEY)) return null;
+  for (let step = 0; !screen.ends && pressed.length < MOST_PRESSED; ) {
     const printed = readKeys(screen.text);
-    if (step !== 3 && !printed.includes(key) && printed.includes("9")) key = "9"; // it is on the next page
+    let key = STEPS[Math.min(step, STEPS.length - 1)](run, screen.text);
+    if (step < 2 && !printed.includes(key) && printed.includes(MORE_KEY)) key = MORE_KEY;
     else step += 1;
+    if (!key) break;
     pressed.push(key);
     screen = await postStep({ ...call, input: key, position: pressed.length });
-    if (screen.ends && step >= STEPS.length) return { pressed, text: screen.text };
+    if (screen.ends && step >= STEPS.length) return pressed;
   }
   throw new Problem("A call did not come to its end. The last screen was: {text}", { text: screen.text });
 }
@@ -843,9 +876,10 @@ async function runCrowd() {
   try {
     while (run.running && run.done < CROWD) {
       const number = inventNumber();
-      const { pressed, text } = await playVillager(run, number);
+      const pressed = await playVillager(run, number);
+      if (!pressed) continue;
       run.done += 1;
-      logCall(`${number}: ${pressed.join(" ")} → ${text}`);
+      logCall(`${number}: ${pressed.join(" ")} ✓`);
       drawCrowd();
       await new Promise((wake) => setTimeout(wake, 150)); // so that one can see it, and stop it
     }
@@ -886,7 +920,7 @@ function drawCrowd() {
 function tellRun(run) {
   if (run.problem) return run.problem.tell();
   const values = { done: run.done, all: CROWD, service: run.serviceName };
-  if (run.done === CROWD) return say("Done: {all} villagers rated {service}.", values);
+  if (run.done === CROWD) return say("Done: {all} villagers rated “{service}”.", values);
   return say(run.running ? "{done} of {all} calls" : "Stopped after {done} of {all} calls.", values);
 }
 
@@ -902,8 +936,7 @@ function leaveCrowd(event) {
 function listen() {
   document.addEventListener("keydown", pressKeyboard);
   document.addEventListener("visibilitychange", poll);
-  // a key pressed by mouse or finger leaves the focus where one types
-  find("phone").addEventListener("mousedown", (event) => event.target.closest(".keys, #erase") && event.preventDefault());
+  find("phone").addEventListener("mousedown", keepFocus);
   const clicks = {
     language: switchLanguage,
     hint: dialHint,
@@ -921,7 +954,9 @@ function listen() {
     "crowd-close": () => find("crowd").close(),
   };
   for (const [id, action] of Object.entries(clicks)) find(id)?.addEventListener("click", action);
-  for (const key of document.querySelectorAll("[data-key]")) key.addEventListener("click", () => pressKey(key.dataset.key));
+  for (const key of document.querySelectorAll("[data-key]")) {
+    key.addEventListener("click", () => pressKey(key.dataset.key));
+  }
   find("messages").addEventListener("click", (event) => {
     const row = event.target.closest("button");
     if (!row) return;
