@@ -146,7 +146,8 @@ class SmsDesk:
 
     def _answer(self, db: Connection, sms: InboundSms, number: str, said: Said) -> Screen | None:
         """What to say; None when nothing is to be said."""
-        step = UssdStep(sms.provider, sms.id, number, path=())
+        # not its bare id: a provider may number its SMS and its USSD sessions each from 1
+        step = UssdStep(sms.provider, f"sms-{sms.id}", number, path=())
         match said:
             case Said(keyword=Keyword.RATE, numbers=(place, *dialled)) if len(dialled) == 3:
                 return self._begin(db, step, dialled, place=place)

@@ -92,7 +92,7 @@ def _paged(
         shown.append(line)
         keys[key] = option.value
         local += 1
-    pages.append(_with_back(head, shown, more, back, keys, limit))
+    pages.append(_with_back(head, shown, more if pages else "", back, keys, limit))
     return pages
 
 

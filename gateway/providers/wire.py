@@ -35,6 +35,7 @@ IDLE_SECONDS = 4.0
 
 Node.js closes after five seconds, most others later.
 """
+_TLS_RECORD = 16 * 1024
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, RuntimeError)
 
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
@@ -99,9 +100,8 @@ class Wire:
         self._session.close()
 
     def _ask(self, method: str, url: str, attempt: _Attempt, parts: dict[str, Any]) -> Answer:
-        parts |= {"timeout": attempt.left(), "stream": True, "allow_redirects": False}
         body = b""
-        with self._session.request(method, url, **parts) as response:
+        with self._session.request(method, url, timeout=attempt.left(), stream=True, **parts) as response:
             for chunk in response.iter_content(64 * 1024):
                 body += chunk
                 if len(body) >= MOST_BYTES:
@@ -194,10 +194,11 @@ class _Http(HTTPConnection):
         super().endheaders(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Sends bytes."""
-        if self.sock is not None:
-            self.sock.settimeout(_attempt.get().left())
-        super().send(data)
+        """Sends bytes, a TLS record at a time: `ssl` counts its timeout anew for each."""
+        for start in range(0, len(data), _TLS_RECORD):
+            if self.sock is not None:
+                self.sock.settimeout(_attempt.get().left())
+            super().send(data[start : start + _TLS_RECORD])
 
     def getresponse(self) -> Any:
         """The head of the answer."""
@@ -224,7 +225,7 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: else `requests` reads the whole body of a redirect that it does not follow."""
+        """None: no redirect is followed. (Told so in another way, `requests` reads the whole body of one.)"""
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

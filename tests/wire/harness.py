@@ -105,7 +105,7 @@ def take_in(case: In, provider: Provider, settings: Settings, secrets: Sequence[
     """Makes the request over Flask and checks answer, events and log."""
     desk: Any = Desk()
     app = Flask("wire")
-    LoginManager(app)  # type: ignore[no-untyped-call]
+    LoginManager(app)
     desks = webhooks.Desks([provider], talks=desk, sms=desk, receipts=desk, wake=lambda _: None)
     app.register_blueprint(webhooks.blueprint(desks, settings))
     headers = dict(case.headers) | (dict(case.sign(case, settings)) if case.sign else {})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qsl
 
 JSON = "application/json"
@@ -51,6 +53,16 @@ class Got:
         pairs = parse_qsl(self.body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict")
         assert len(dict(pairs)) == len(pairs), "a field comes twice"
         return dict(pairs)
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The address's fields, as bytes that were percent-encoded, read as Latin-1."""
+        return dict(parse_qsl(self.path.partition("?")[2], keep_blank_values=True, encoding="latin-1"))
 
 
 Script = Callable[[Got], Reply]
