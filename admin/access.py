@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -13,7 +15,7 @@ from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
 
 from admin.limits import Limits
 from admin.sessions import Sessions
-from admin.wording import LANGUAGES, Wording
+from admin.wording import LANGUAGES
 from gateway.menus.phrases import Words
 from gateway.models import staff
 from gateway.models.store import Store
@@ -60,12 +62,16 @@ def add_routes(
     store: Store,
     sessions: Sessions,
     limits: Limits,
-    wording: Callable[[], Wording],
+    now: Callable[[], datetime],
 ) -> None:
     """`/admin/login`, `/admin/logout`, `/admin/password`, `/admin/language`."""
 
+    def too_many(until: datetime) -> Response:
+        page = render_template("admin/error.html", what="too many", again=until)
+        seconds = max(1, math.ceil((until - now()).total_seconds()))
+        return Response(page, 429, {"Retry-After": str(seconds)}, content_type="text/html; charset=utf-8")
+
     @panel.route("/login", methods=["GET", "POST"])
-    @limits.guess
     def login() -> Response | tuple[str, int]:
         target = inside(request.args.get("next"))
         if current_user.is_authenticated:
@@ -73,8 +79,11 @@ def add_routes(
         form = LoginForm()
         if not form.validate_on_submit():
             return render_template("admin/login.html", form=form, wrong=False), 200
+        name = (form.name.data or "").strip()
+        if until := limits.refused_until(name, request.remote_addr or ""):
+            return too_many(until)
         with store.read() as db:
-            member = staff.verify(db, (form.name.data or "").strip(), form.password.data or "")
+            member = staff.verify(db, name, form.password.data or "")
         if member is None:
             log.warning("panel.login_refused")
             return render_template("admin/login.html", form=form, wrong=True), 401
@@ -87,17 +96,17 @@ def add_routes(
 
     @panel.post("/logout")
     def logout() -> Response:
-        language = wording().language
         sessions.end()
-        return redirect(url_for("admin.login", lang=language))
+        return redirect(url_for("admin.login"))
 
     @panel.route("/password", methods=["GET", "POST"])
-    @limits.guess
     def password() -> Response | tuple[str, int]:
         member: staff.Member = current_user.member
         form = PasswordForm()
         wrong = None
         if form.validate_on_submit():
+            if until := limits.refused_until(member.name, request.remote_addr or ""):
+                return too_many(until)
             wrong = _refused(store, member, form)
             if wrong is None:
                 with store.write() as db:

@@ -1,57 +1,58 @@
-"""How often a password may be tried, counted in Redis for all processes, in each process alone while Redis is down."""
+"""How often a password may be tried, counted in Redis for all processes, in each process alone while Redis is down.
+
+This is `limits`, the engine of Flask-Limiter, without Flask-Limiter itself: that looks at every request of the
+application, webhooks too, and fails on views that are no functions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import UTC, datetime
 
-from flask import Flask, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from flask_login import current_user
+import structlog
+from limits import parse
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from redis.exceptions import RedisError
 
 from gateway.config import Settings
 from gateway.privacy import Keys
 
-PER_NAME = "10 per 15 minutes"
-PER_ADDRESS = "40 per 15 minutes"
+log = structlog.get_logger()
+
+PER_NAME = parse("10 per 15 minutes")
+PER_ADDRESS = parse("40 per 15 minutes")
 """An office shares one address."""
-_View = TypeVar("_View", bound=Callable[..., object])
+_SECONDS = 1
+"""So long a login waits for a Redis that does not answer."""
 
 
 class Limits:
     """Counts tries by the name tried and by the address they come from."""
 
-    def __init__(self, app: Flask, settings: Settings, keys: Keys) -> None:
+    def __init__(self, settings: Settings, keys: Keys) -> None:
         self._keys = keys
-        self._limiter = Limiter(
-            get_remote_address,
-            app=app,
-            storage_uri=_storage(settings.redis_url),
-            storage_options={"socket_timeout": 1, "socket_connect_timeout": 1} if settings.redis_url else {},
-            in_memory_fallback_enabled=True,
-            key_prefix="mati-panel",
-        )
-        # webhooks never wait for a Redis that is down
-        self._limiter.request_filter(lambda: request.blueprint != "admin")
+        self._counters = [FixedWindowRateLimiter(MemoryStorage())]
+        if settings.redis_url:
+            address = settings.redis_url.replace("unix://", "redis+unix://", 1)
+            shared = storage_from_string(address, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+            self._counters.insert(0, FixedWindowRateLimiter(shared))
 
-    def guess(self, view: _View) -> _View:
-        """For a view that takes a password: limits how often it may be posted to."""
-        by_name = self._limiter.limit(PER_NAME, key_func=self._name, methods=["POST"])
-        by_address = self._limiter.limit(PER_ADDRESS, methods=["POST"])
-        return by_address(by_name(view))  # type: ignore[return-value]
+    def refused_until(self, name: str, address: str) -> datetime | None:
+        """Counts a try. None when it may go ahead; else when the next one may."""
+        for counter in self._counters[:-1]:
+            try:
+                return self._count(counter, name, address)
+            except RedisError as error:
+                log.warning("panel.limits_alone", error=type(error).__name__)
+        return self._count(self._counters[-1], name, address)
 
-    def again_at(self, now: datetime) -> datetime:
-        """When the limit just met ends."""
-        limit = self._limiter.current_limit
-        return datetime.fromtimestamp(limit.reset_at, UTC) if limit else now + timedelta(minutes=15)
-
-    def _name(self) -> str:
-        """Whose password is tried, so that nobody who reads Redis or a log learns a name."""
-        name = current_user.member.name if current_user.is_authenticated else request.form.get("name", "")
-        return self._keys.lookup(f"login {name.strip().casefold()}").hex()
-
-
-def _storage(redis_url: str) -> str:
-    return redis_url.replace("unix://", "redis+unix://", 1) if redis_url else "memory://"
+    def _count(self, counter: FixedWindowRateLimiter, name: str, address: str) -> datetime | None:
+        # keyed, so that nobody who reads Redis learns a name
+        tries = ((PER_NAME, f"panel name {name.strip().casefold()}"), (PER_ADDRESS, f"panel address {address}"))
+        until = None
+        for limit, who in tries:
+            key = self._keys.lookup(who).hex()
+            if not counter.hit(limit, "mati", key):
+                end = datetime.fromtimestamp(counter.get_window_stats(limit, "mati", key).reset_time, UTC)
+                until = max(until, end) if until else end
+        return until

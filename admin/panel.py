@@ -13,17 +13,17 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import Forbidden, NotFound, TooManyRequests
+from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin import access, assets, messages, tallies
 from admin.limits import Limits
-from admin.sessions import Account, Sessions
+from admin.sessions import Sessions
 from admin.wording import LANGUAGES, Wording, spoken
 from gateway.config import Settings
 from gateway.models.installation import is_demo
 from gateway.models.staff import Member
-from gateway.models.store import Store
+from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 
 OPEN = ("admin.login", "admin.asset")
@@ -52,7 +52,7 @@ def set_up(app: Flask, settings: Settings, store: Store, keys: Keys, now: Callab
     )
     csrf = CSRFProtect(app)
     sessions = Sessions(app, store, now)
-    limits = Limits(app, settings, keys)
+    limits = Limits(settings, keys)
     app.register_blueprint(blueprint(settings, store, keys, csrf, sessions, limits, now))
 
 
@@ -94,17 +94,23 @@ def blueprint(
         return response
 
     def wording() -> Wording:
-        account: Account | None = current_user if current_user.is_authenticated else None
-        wish = account.member.language if account else request.args.get("lang")
+        if current_user.is_authenticated:
+            wish = current_user.member.language
+        else:
+            wish = request.args.get("lang", sessions.last_language)
         return Wording(spoken(wish, settings.default_language), settings.zone)
 
     @panel.context_processor
     def every_page() -> dict[str, Any]:
-        with store.read() as db:
-            demo = is_demo(db)
-        member: Member | None = current_user.member if current_user.is_authenticated else None
+        try:
+            with store.read() as db:
+                demo = is_demo(db)
+            member: Member | None = current_user.member if current_user.is_authenticated else None
+            words = wording()
+        except DatabaseDown:  # the page that says so needs nothing of this
+            return {}
         return {
-            "_": wording(),
+            "_": words,
             "asset": lambda name: url_for("admin.asset", name=files[name].name),
             "demo": demo,
             "handset": demo and settings.is_local,
@@ -126,7 +132,7 @@ def blueprint(
     def nowhere(**_: str) -> str:
         abort(404)
 
-    access.add_routes(panel, store, sessions, limits, wording)
+    access.add_routes(panel, store, sessions, limits, now)
     tallies.add_routes(panel, store, settings, now)
     messages.add_routes(panel, store, settings, keys)
 
@@ -142,12 +148,5 @@ def blueprint(
     @panel.errorhandler(CSRFError)
     def stale(_: CSRFError) -> tuple[str, int]:
         return render_template("admin/error.html", what="stale"), 400
-
-    @panel.errorhandler(429)
-    def too_many(_: TooManyRequests) -> Response:
-        again = limits.again_at(now())
-        page = render_template("admin/error.html", what="too many", again=again)
-        seconds = max(1, round((again - now()).total_seconds()))
-        return Response(page, 429, {"Retry-After": str(seconds)}, content_type="text/html; charset=utf-8")
 
     return panel

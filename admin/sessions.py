@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from flask import Flask, flash, session
-from flask_login import LoginManager, UserMixin, login_user, logout_user
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from gateway.menus.phrases import Words
 from gateway.models.staff import Member, find_member, note_login
@@ -17,7 +17,7 @@ _ = Words
 
 IDLE = timedelta(minutes=60)
 LONGEST = timedelta(hours=12)
-_SINCE, _SEEN = "since", "seen"
+_SINCE, _SEEN, _LANGUAGE = "since", "seen", "lang"
 
 
 class Account(UserMixin):  # type: ignore[misc]
@@ -59,11 +59,20 @@ class Sessions:
     def touch(self) -> None:
         """Notes that the login is in use."""
         session[_SEEN] = self._seconds()
+        session[_LANGUAGE] = current_user.member.language
 
     def end(self) -> None:
-        """Logs out."""
+        """Logs out; only the language stays, so that the login page is in the one just read."""
+        language = self.last_language
         logout_user()
         session.clear()
+        if language:
+            session[_LANGUAGE] = language
+
+    @property
+    def last_language(self) -> str | None:
+        """The language last read in this browser."""
+        return session.get(_LANGUAGE)
 
     def tell_if_expired(self) -> None:
         """Where a login has just ended by itself: forgets it, and says so on the next page."""

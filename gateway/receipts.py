@@ -11,7 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, tuple_
 
 from gateway.config import Settings
 from gateway.conversation import utc_now
@@ -56,8 +56,7 @@ class ReceiptDesk:
 
 def apply(db: Connection, message: str, status: Delivery, reason: str | None, now: datetime, zone: ZoneInfo) -> None:
     """Moves a message as its receipt says; a provider's opt-out is one here too."""
-    change = {"reason": reason} if reason else {}
-    move(db, MOVES[status], [message], now, lease=None, **change)
+    move(db, MOVES[status], [message], now, lease=None, reason=reason)
     if reason == Reason.OPTED_OUT:
         phone = db.scalars(select(messages.c.phone).where(messages.c.id == message)).one()
         opt_out(db, phone, now.astimezone(zone).date(), "provider")
@@ -71,8 +70,8 @@ def apply_kept(db: Connection, now: datetime, zone: ZoneInfo) -> int:
     rows = db.execute(waiting.order_by(receipts.c.received)).all()
     for row in rows:
         apply(db, row.message, Delivery(row.move), row.reason, now, zone)
-        mine = (receipts.c.provider == row.provider) & (receipts.c.provider_id == row.provider_id)
-        db.execute(delete(receipts).where(mine))
+        this = (receipts.c.provider, receipts.c.provider_id, receipts.c.move)  # another may have come meanwhile
+        db.execute(delete(receipts).where(tuple_(*this) == tuple_(row.provider, row.provider_id, row.move)))
     return len(rows)
 
 

@@ -105,7 +105,7 @@ class SmsDesk:
         """What the simulator delivered to a number, oldest first; what its handset has shown is delivered."""
         table = messages.messages
         mine = (table.c.phone == self._keys.lookup(check.number)) & (table.c.provider == "simulator")
-        there = select(table.c.id, table.c.text, table.c.changed).where(
+        there = select(table.c.id, table.c.text, table.c.created).where(
             mine, table.c.state.in_(("accepted", "delivered"))
         )
         with self._store.read() as db:
@@ -114,7 +114,7 @@ class SmsDesk:
         if seen:
             with self._store.write() as db:
                 messages.move(db, messages.Move.DELIVER, seen, self._now())
-        return [{"id": row.id, "text": row.text, "at": row.changed.isoformat()} for row in reversed(rows)]
+        return [{"id": row.id, "text": row.text, "at": row.created.isoformat()} for row in reversed(rows)]
 
     def opted_out(self, notice: OptOut) -> None:
         """A provider says that a number wants no more messages."""

@@ -70,6 +70,7 @@ class Hook:
     """One event of one provider."""
 
     def __init__(self, provider: Provider, event: str, desks: Desks, settings: Settings) -> None:
+        self.__name__ = f"{provider.name}_{event}"  # Flask-Limiter asks for it
         self._provider = provider
         self._event = event
         self._desks = desks

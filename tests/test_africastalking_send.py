@@ -4,9 +4,11 @@ import json
 import logging
 import socket
 import ssl
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -206,7 +208,7 @@ def test_several_recipients_are_settled_each_on_its_own(sender: Make) -> None:
         recipient("85597000003", 403, "InvalidPhoneNumber"),  # in another order, and without its +
         {"number": None},
         "nonsense",  # type: ignore[arg-type]
-        recipient(ONE),
+        recipient(f"00{ONE[1:]}"),
     )
     with WireServer(Reply(body=said)) as server:
         outcomes = sender(server.url).send(batch(ONE, TWO, THREE), 5)
@@ -254,15 +256,15 @@ WHOLE_REQUESTS: dict[str, tuple[Reply, Outcome]] = {
     "cut in the body": (Reply(201, answer(recipient(ONE)), cut=20), Unknown(Reason.CUT_OFF, "connection cut")),
     "cut before the body": (Reply(201, answer(recipient(ONE)), cut=0), Unknown(Reason.CUT_OFF, "connection cut")),
     "hung up": (Reply(hang_up=True), Unknown(Reason.CUT_OFF, "connection cut")),
-    "moved": (Reply(301, "", {"Location": "/version1/elsewhere"}), Refused(Reason.SETUP, False, "HTTP 301")),
+    "moved": (Reply(301, "", {"Location": "/version1/elsewhere"}), Refused(Reason.SETUP, True, "HTTP 301")),
     "found": (Reply(302, "", {"Location": "http://login.example/"}), Unknown(Reason.UNCLEAR, "HTTP 302")),
-    "moved for ever": (Reply(308, "", {"Location": "/version1/elsewhere"}), Refused(Reason.SETUP, False, "HTTP 308")),
-    "bad request": (Reply(400, "Bad"), Refused(Reason.SETUP, False, "HTTP 400")),
+    "moved for ever": (Reply(308, "", {"Location": "/version1/elsewhere"}), Refused(Reason.SETUP, True, "HTTP 308")),
+    "bad request": (Reply(400, "Bad"), Refused(Reason.SETUP, True, "HTTP 400")),
     "wrong key": (
         Reply(401, "The supplied authentication is invalid", {"Content-Type": "text/plain"}),
-        Refused(Reason.SETUP, False, "HTTP 401"),
+        Refused(Reason.SETUP, True, "HTTP 401"),
     ),
-    "wrong address": (Reply(404, HTML), Refused(Reason.SETUP, False, "HTTP 404")),
+    "wrong address": (Reply(404, HTML), Refused(Reason.SETUP, True, "HTTP 404")),
     "too slow for a proxy": (Reply(408), Unknown(Reason.NO_ANSWER, "HTTP 408")),
     "too many": (Reply(429, "Slow down"), Refused(Reason.THROTTLED, True, "HTTP 429")),
     "broken": (Reply(500, answer(recipient(ONE))), Unknown(Reason.UNCLEAR, "HTTP 500")),
@@ -360,6 +362,9 @@ def test_what_never_went_out_is_told_from_what_was_lost(line: Wire, monkeypatch:
         line.request("GET", server.url, 0.2)
     with pytest.raises(NotSent, match="not sent: failed at the start"):
         line.request("GET", server.url, 0)
+    with WireServer(Reply()) as server, pytest.raises(NotSent):
+        line.request("GET", server.url, 5, headers={"apiKey": "ក"})
+    assert server.got == []
 
     def nobody(*_: Any, **__: Any) -> None:
         raise socket.gaierror(-2, "Name or service not known")
@@ -398,12 +403,32 @@ def test_an_address_that_does_not_answer_keeps_the_deadline(line: Wire, monkeypa
             Wire(1).request("GET", server.url, 0.5)
 
 
+def test_a_slow_connection_leaves_less_for_the_handshake(line: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*given: Any, **more: Any) -> socket.socket:
+        time.sleep(0.7)
+        return create_connection(*given, **more)
+
+    monkeypatch.setattr(wire, "create_connection", slow)
+    with silence() as url, takes(0.9, slack=0.4), pytest.raises(NotSent, match="the handshake"):
+        line.request("GET", url, 0.9)
+
+
 def test_no_redirect_is_followed_and_no_endless_body_read(line: Wire) -> None:
-    long = b"x" * (MOST_BYTES + 5)
+    long = b"x" * (MOST_BYTES + 100_000)
     for status in (200, 302, 307):
-        with WireServer(Reply(status, long, {"Location": "/again"})) as server:
+        endless = {"Location": "/again", "Content-Length": "1" + "0" * 12}
+        with WireServer(Reply(status, long, endless)) as server:
             assert line.request("GET", server.url, 5) == Answer(status, long[:MOST_BYTES])
         assert len(server.got) == 1
+
+
+def test_a_long_body_goes_out_whole(line: Wire) -> None:
+    long = bytes(range(256)) * 500
+    with WireServer(Reply(200)) as server:
+        for _ in range(2):
+            line.request("POST", server.url, 5, data=long)
+    assert [got.body for got in server.got] == [long, long]
+    assert server.connections == 1
 
 
 def test_connections_are_used_again_but_not_once_stale(line: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -475,6 +500,7 @@ def test_a_kind_of_proxy_that_would_not_tell_what_went_out_is_refused(
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
     with pytest.raises(NotSent):
         line.request("GET", "http://gateway.example/path", 5)
+    monkeypatch.delenv("http_proxy")
     monkeypatch.setattr(wire, "_OURS", {})
     with WireServer(Reply(200)) as server, pytest.raises(NotSent):
         Wire(1).request("GET", server.url, 5)
@@ -519,8 +545,8 @@ def test_a_stranger_s_certificate_gets_nothing(line: Wire, tls: ssl.SSLContext) 
 
 
 def test_a_handshake_that_never_ends_keeps_the_deadline(line: Wire) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, takes(0.3), pytest.raises(NotSent, match="the handshake"):
-        line.request("GET", f"https://127.0.0.1:{silent.getsockname()[1]}", 0.3)
+    with silence() as url, takes(0.3), pytest.raises(NotSent, match="the handshake"):
+        line.request("GET", url, 0.3)
 
 
 def test_the_deadline_holds_over_tls(
@@ -537,21 +563,45 @@ def test_the_deadline_holds_over_tls(
                 line.request("POST", server.url, 0.5, data={"to": ONE})
 
 
+def test_a_server_that_reads_slowly_keeps_the_deadline(
+    line: Wire, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def read() -> None:
+            connection, _ = listener.accept()
+            with suppress(OSError), tls.wrap_socket(connection, server_side=True) as secure:
+                while secure.recv(16 * 1024):
+                    time.sleep(0.01)
+
+        threading.Thread(target=read, daemon=True).start()
+        with takes(0.5), pytest.raises(Lost, match="no answer in time"):
+            line.request("POST", f"https://127.0.0.1:{listener.getsockname()[1]}", 0.5, data=bytes(20_000_000))
+
+
 # what the tests use -------------------------------------------------------------------------------
 
 
 class takes:
     """Fails when what is inside does not take about so many seconds."""
 
-    def __init__(self, least: float, most: float | None = None) -> None:
-        self.least, self.most = least, least if most is None else most
+    def __init__(self, least: float, most: float | None = None, slack: float = 0.9) -> None:
+        self.least, self.most = least, slack + (least if most is None else most)
 
     def __enter__(self) -> None:
         self.start = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
         took = time.monotonic() - self.start
-        assert self.least - 0.05 <= took < self.most + 0.9
+        assert self.least - 0.05 <= took < self.most
+
+
+@contextmanager
+def silence() -> Iterator[str]:
+    """An address where connections are taken, and nothing ever said."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield f"https://127.0.0.1:{silent.getsockname()[1]}"
 
 
 def free_port() -> int:

@@ -62,18 +62,31 @@ def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> 
             screen = _joined(title, *shown)
             if text.fits(screen, limit):
                 return [Page(screen, keys)]
-    return _paged(title, lines, fixed, back, f"{MORE} {render(_('More'), language)}", limit)
+    backs = _Backs(back, f"{BACK} {render(_('Back'), language)}")
+    return _paged(title, lines, fixed, backs, f"{MORE} {render(_('More'), language)}", limit)
+
+
+@dataclass(frozen=True)
+class _Backs:
+    """What `0` does: on the first page it may leave, on the others it goes back one."""
+
+    first: str
+    others: str
+
+    def on(self, page: int) -> str:
+        return self.others if page else self.first
 
 
 def _paged(
-    title: str, lines: Sequence[tuple[Option, str]], fixed: dict[str, str], back: str, more: str, limit: text.Limit
+    title: str, lines: Sequence[tuple[Option, str]], fixed: dict[str, str], backs: _Backs, more: str, limit: text.Limit
 ) -> list[Page]:
     """The title again on each page where it is short, on pages of its own where it is long; then the options."""
     pages: list[Page] = []
     head = title
     if not text.fits(title * 3, limit):
-        chunks = text.pages(title, _less(limit, _joined("", more, back), title))
-        pages = [Page(_joined(chunk, more, back), dict(fixed)) for chunk in chunks]
+        longest = max(backs.first, backs.others, key=len)
+        chunks = text.pages(title, _less(limit, _joined("", more, longest), title))
+        pages = [Page(_joined(chunk, more, backs.on(page)), dict(fixed)) for page, chunk in enumerate(chunks)]
         head = ""
         if not lines:
             return pages
@@ -85,7 +98,7 @@ def _paged(
         key = option.key or str(local + 1)
         line = text.cut(f"{key} {label}", room)[0]
         if shown and (not text.fits(_joined(head, *shown, line, more), limit) or local >= len(LOCAL_KEYS)):
-            pages.append(_with_back(head, shown, more, back, keys, limit))
+            pages.append(_with_back(head, shown, more, backs.on(len(pages)), keys, limit))
             shown, keys, local = [], dict(fixed), 0
             key = option.key or "1"
             line = text.cut(f"{key} {label}", room)[0]

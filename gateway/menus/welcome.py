@@ -40,14 +40,13 @@ def choose_commune(visit: Visit) -> Generator[Any, str, Commune]:
     if all(commune.number <= FLAT for commune in communes):
         options = tuple(Option(c.code, c.name, key=str(c.number)) for c in communes)
         return visit.programme.communes[(yield Choose(_("Commune:"), options))]
-    code = ""
     for digits, question in ((2, _("Province:")), (4, _("District:"))):
-        choices = sorted({commune.code[:digits] for commune in communes if commune.code.startswith(code)})
+        choices = sorted({commune.code[:digits] for commune in communes})
         code = choices[0] if len(choices) == 1 else (yield Choose(question, _places(visit, choices)))
-    inside = [commune for commune in communes if commune.code.startswith(code)]
-    if len(inside) == 1:
-        return inside[0]
-    return visit.programme.communes[(yield Choose(_("Commune:"), tuple(Option(c.code, c.name) for c in inside)))]
+        communes = [commune for commune in communes if commune.code[:digits] == code]
+    if len(communes) == 1:
+        return communes[0]
+    return visit.programme.communes[(yield Choose(_("Commune:"), tuple(Option(c.code, c.name) for c in communes)))]
 
 
 def choose_language() -> Generator[Any, str, None]:

@@ -119,7 +119,7 @@ _waiting = messages.c.state == State.QUEUED.value
 Index("ix_messages_due", messages.c.priority, messages.c.not_before, sqlite_where=_waiting, postgresql_where=_waiting)
 Index("ix_messages_lease", messages.c.lease, sqlite_where=messages.c.lease.is_not(None),
       postgresql_where=messages.c.lease.is_not(None))  # fmt: skip
-Index("uq_messages_provider_id", messages.c.provider, messages.c.provider_id, unique=True)
+Index("ix_messages_provider_id", messages.c.provider, messages.c.provider_id)
 Index("ix_messages_phone", messages.c.phone, messages.c.created)
 Index("ix_messages_created", messages.c.created)
 

@@ -46,11 +46,11 @@ MESSAGES: dict[str, Refused] = {
 }
 """What a 2xx without recipients says of the whole request; anything else is in doubt."""
 STATUSES: dict[range, Refused | Unknown] = {
-    range(301, 302): Refused(Reason.SETUP, for_now=False),  # moved: AFRICASTALKING_BASE_URL is wrong
-    range(307, 309): Refused(Reason.SETUP, for_now=False),
+    range(301, 302): Refused(Reason.SETUP, for_now=True),  # moved: AFRICASTALKING_BASE_URL is wrong
+    range(307, 309): Refused(Reason.SETUP, for_now=True),
     range(408, 409): Unknown(Reason.NO_ANSWER),  # what stands before a service may say it of the service
     range(429, 430): Refused(Reason.THROTTLED, for_now=True),
-    range(400, 500): Refused(Reason.SETUP, for_now=False),  # 401: wrong user name or key
+    range(400, 500): Refused(Reason.SETUP, for_now=True),  # 401: wrong user name or key; an operator can mend it
 }
 """The HTTP status of a request that is no 2xx; the first range counts.
 

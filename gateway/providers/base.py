@@ -11,6 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
@@ -92,6 +93,7 @@ class Receipt:
     said: str
     """The provider's own word for it."""
     reason: Reason | None = None
+    """Why it failed; None on a failure whose reason can be asked for (`Sender.look_up`)."""
     message: str | None = None
 
 
@@ -182,6 +184,25 @@ class Outgoing:
     text: str
 
 
+@dataclass(frozen=True)
+class Doubtful:
+    """A message that we know too little of: whether it was taken, or why it failed."""
+
+    id: str
+    """Ours."""
+    number: str
+    """E.164."""
+    text: str
+    since: datetime
+    """The earliest that it can have gone out, by our clock."""
+    until: datetime
+    """The latest."""
+    provider_id: str | None = None
+    """The provider's id of it, where we have that."""
+    others: frozenset[str] = frozenset()
+    """The provider's ids of other messages to this number: none of those is this one."""
+
+
 class Sender(ABC):
     """One provider's side of the wire that goes out. Made from the settings.
 
@@ -199,6 +220,13 @@ class Sender(ABC):
 
         Never raises: what goes wrong is an outcome.
         """
+
+    def look_up(self, doubtful: Sequence[Doubtful], seconds: float) -> list[Receipt]:
+        """Asks the provider about messages within so many seconds in all; a receipt, with our id, for each it knows.
+
+        Silence says nothing: what is not found may have been sent all the same. Never raises.
+        """
+        return []
 
     def close(self) -> None:  # noqa: B027  # most have nothing to close
         """Lets go of connections."""

@@ -225,7 +225,7 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: no redirect is followed. (Told so in another way, `requests` reads the whole body of one.)"""
+        """None: no redirect is followed. Told so by `allow_redirects`, `requests` would still read one's whole body."""
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -240,7 +240,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
     def look_up() -> None:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answer.put(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+            answer.put([str(address[0]) for *_, address in found])
         except (OSError, UnicodeError) as error:
             answer.put(OSError(str(error)))
 

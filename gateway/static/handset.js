@@ -372,7 +372,7 @@ function openPhone() {
       received: [],
       sent: kept.sent ?? [],
       read: new Set(kept.read),
-      known: new Set(), // ids that came once
+      known: new Map(), // when each message came first
       toReport: [], // ids of which the gateway is yet to hear that they came
     });
   }
@@ -385,7 +385,7 @@ function keepPhone({ number, sent, read }) {
 
 function listMessages() {
   const { received, sent } = openPhone();
-  return [...received, ...sent].sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
+  return [...received, ...sent].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).reverse();
 }
 
 function countUnread() {
@@ -419,13 +419,15 @@ async function poll() {
   draw();
 }
 
+/** Takes what the gateway has for this number. A message keeps the time with which it came first. */
 function receive(phone, messages) {
-  for (const { id } of messages) {
-    if (!phone.known.has(id)) phone.toReport.push(id);
-    phone.known.add(id);
+  for (const { id, at } of messages) {
+    if (phone.known.has(id)) continue;
+    phone.known.set(id, at);
+    phone.toReport.push(id);
   }
   const before = phone.received.map(({ id }) => id).join();
-  phone.received = messages;
+  phone.received = messages.map((message) => ({ ...message, at: phone.known.get(message.id) }));
   if (before !== messages.map(({ id }) => id).join() && phone === openPhone()) drawMessages();
 }
 
@@ -912,7 +914,7 @@ function drawCrowd() {
   find("crowd-start").hidden = running;
   find("crowd-stop").hidden = !running;
   find("crowd-status").className = run?.problem ? "bad" : "";
-  write(find("crowd-status"), run ? tellRun(run) : "");
+  find("crowd-status").textContent = run ? tellRun(run) : "";
   find("crowd-done").hidden = !run || running || !run.done;
   find("crowd-command").textContent = run ? `mati tally --commune ${run.commune}` : "";
 }

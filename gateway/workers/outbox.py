@@ -18,7 +18,7 @@ from gateway.config import Settings
 from gateway.conversation import utc_now
 from gateway.models.messages import Kind, Move, State, messages, move, move_where, number_of, opt_out, opt_outs
 from gateway.models.store import Store
-from gateway.privacy import Keys
+from gateway.privacy import KeyProblem, Keys
 from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
 from gateway.receipts import apply_kept
 from gateway.workers.policy import is_quiet, retry_after
@@ -95,20 +95,34 @@ class Outbox:
             due = due.where(messages.c.kind == Kind.ANSWER)
         with self._store.write() as db:
             ids = list(db.scalars(due))
-            return move(db, Move.CLAIM, ids, now, lease=now + LEASE, worker=self._worker)
+            claimed = set(move(db, Move.CLAIM, ids, now, lease=now + LEASE, worker=self._worker))
+        return [message for message in ids if message in claimed]  # an UPDATE returns its rows in any order
 
     def _send(self, ids: Sequence[str]) -> int:
         """One micro-batch: marked as going out, committed, sent, settled."""
         rows = self._begin(ids)
         if not rows:
             return 0
-        batch = [Outgoing(row.id, number_of(self._keys, row), row.text) for row in rows]
-        outcomes = self._sender.send(batch, DEADLINE_SECONDS)
+        batch, outcomes = self._unsealed(rows)
+        said = self._sender.send(batch, DEADLINE_SECONDS) if batch else []
+        outcomes |= {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
         with self._store.write() as db:
-            for row, outcome in zip(rows, outcomes, strict=True):
-                self._settle(db, row, outcome)
+            taken = self._taken(db, said)
+            for row in rows:
+                self._settle(db, row, outcomes[row.id], taken)
             apply_kept(db, self._now(), self._zone)
-        return len(rows)
+        return len(batch)
+
+    def _unsealed(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
+        """What is to be handed over, and the outcome of what cannot be: it must not hold back the others."""
+        batch: list[Outgoing] = []
+        outcomes: dict[str, Outcome] = {}
+        for row in rows:
+            try:
+                batch.append(Outgoing(row.id, number_of(self._keys, row), row.text))
+            except KeyProblem as problem:
+                outcomes[row.id] = Refused(Reason.SETUP, for_now=True, said=str(problem))
+        return batch, outcomes
 
     def _begin(self, ids: Sequence[str]) -> list[Row[Any]]:
         now = self._now()
@@ -116,14 +130,24 @@ class Outbox:
         going = update(messages).where(mine, messages.c.state.in_(Move.BEGIN.leaves))
         values = {"state": Move.BEGIN.to, "lease": now + LEASE, "changed": now, "attempts": messages.c.attempts + 1}
         with self._store.write() as db:
-            return list(db.execute(going.values(values).returning(messages)).all())
+            rows = {row.id: row for row in db.execute(going.values(values).returning(messages))}
+        return [rows[message] for message in ids if message in rows]
 
-    def _settle(self, db: Connection, row: Row[Any], outcome: Outcome) -> None:
+    def _taken(self, db: Connection, outcomes: Sequence[Outcome]) -> set[str]:
+        """Which of the provider's ids it gave before: a second message must not have it, or none could be settled."""
+        given = [outcome.provider_id for outcome in outcomes if isinstance(outcome, Accepted)]
+        mine = (messages.c.provider == self._sender.name) & messages.c.provider_id.in_(given)
+        return {"", *db.scalars(select(messages.c.provider_id).where(mine))}
+
+    def _settle(self, db: Connection, row: Row[Any], outcome: Outcome, taken: set[str]) -> None:
         now = self._now()
         settled: dict[str, Any] = {"lease": None, "worker": None}
         match outcome:
             case Accepted(provider_id):
-                move(db, Move.ACCEPT, [row.id], now, provider_id=provider_id, reason=None, **settled)
+                settled["provider_id"] = None if provider_id in taken else provider_id
+                taken.add(provider_id)
+                if not move(db, Move.ACCEPT, [row.id], now, reason=None, **settled):  # a receipt by our id was faster
+                    db.execute(update(messages).where(messages.c.id == row.id).values(settled))
             case Unknown(reason, said):
                 log.warning("outbox.unconfirmed", message=row.id, why=str(reason), said=said)
                 move(db, Move.DOUBT, [row.id], now, reason=reason, **settled)

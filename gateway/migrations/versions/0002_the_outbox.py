@@ -56,7 +56,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("lease IS NOT NULL"),
         )
         batch_op.create_index("ix_messages_phone", ["phone", "created"], unique=False)
-        batch_op.create_index("uq_messages_provider_id", ["provider", "provider_id"], unique=True)
+        batch_op.create_index("ix_messages_provider_id", ["provider", "provider_id"], unique=False)
 
     op.create_table(
         "opt_outs",

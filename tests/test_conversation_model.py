@@ -1,0 +1,652 @@
+"""A second, simple opinion on the menus: whatever people press, both agree on what is shown and what is rated.
+
+The model below reads the screens as a person does (`1 Label`) and keeps its own idea of where the talk is: a pile of
+questions, popped by `0`. It knows nothing of transcripts, replays, facts and pages laid out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import delete, select, update
+
+from gateway.menus import flows
+from gateway.menus.engine import Screen
+from gateway.menus.phrases import Words
+from gateway.menus.wording import render
+from gateway.models import editions
+from gateway.models.answers import answers
+from gateway.models.callers import callers
+from gateway.models.conversations import conversations
+from gateway.models.places import communes
+from gateway.models.rounds import round_communes, round_services, rounds
+from gateway.models.services import services
+from gateway.providers.base import UssdEnd, UssdStep
+from tests.conftest import COMMUNES, Clock, Installation
+
+PHONES = ("+85510000001", "+85512000002")
+WHOLE_PATH, LAST_INPUT = "africastalking", "simulator"
+NAMES = ("Health centre", "Hospital", "House of health")
+SCORES = ("1", "2", "3", "4", "5")
+WHO = {
+    "Woman 15-30": "woman-15-30",
+    "Woman over 30": "woman-31",
+    "Man 15-30": "man-15-30",
+    "Man over 30": "man-31",
+    "Under 15": "under-15",
+    "Other": "other",
+    "No answer": "unsaid",
+}
+DIAL_AGAIN = "Something went wrong. Please dial again."
+import os
+from hypothesis import Phase
+
+EXAMPLES = int(os.environ.get("EX", "40"))
+DERANDOMIZE = not os.environ.get("EX")
+PHASES = (Phase.generate, Phase.shrink) if os.environ.get("SHRINK") else (Phase.generate,)
+TEN_MINUTES = timedelta(minutes=10)
+
+
+def said(english: str, language: str) -> str:
+    return render(Words(english), language)
+
+
+# the model ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Programme:
+    """What staff have set up; a call keeps a copy of what was so when it began."""
+
+    services: dict[str, tuple[int, str]] = field(
+        default_factory=lambda: {
+            "office": (1, "Commune office"),
+            "health": (2, NAMES[0]),
+            "school": (3, "Primary school"),
+            "window": (4, "One-window office"),
+        }
+    )
+    off: set[str] = field(default_factory=set)
+    """Services and communes that are switched off."""
+    rounds: dict[str, int] = field(default_factory=dict)
+    """The open round of a commune."""
+    rated: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """The services of an open round."""
+
+    def communes(self) -> list[str]:
+        return [code for code in COMMUNES if code not in self.off]
+
+    def rateable(self, commune: str) -> dict[str, str]:
+        """Digits and services that may be rated in a commune."""
+        ids = [s for s in self.rated.get(self.rounds.get(commune, 0), ()) if s not in self.off]
+        return {str(self.services[s][0]): s for s in ids}
+
+
+@dataclass(frozen=True)
+class Question:
+    """Where a talk is: what is asked, in which language, of which commune and service."""
+
+    kind: str
+    language: str
+    commune: str = ""
+    service: str = ""
+
+
+@dataclass(eq=False)
+class Call:
+    """A call as the model understands it."""
+
+    phone: str
+    provider: str
+    session: str
+    programme: Programme
+    language: str
+    commune: str | None
+    version: int
+    waits: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+    pile: list[Question] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    page: int = 0
+    typed: list[str] = field(default_factory=list)
+    dialled: int = 0
+    shown: dict[int, Screen] = field(default_factory=dict)
+    touched: datetime = field(init=False, repr=False)
+    ending: str = ""
+    notice: bool = False
+    rated: list[str] = field(default_factory=list)
+    round: int = 0
+    resumed: bool = False
+    left_alone: bool = False
+    """The provider said that it was completed."""
+    purged: bool = False
+    replayed_from: int = 0
+    """A deploy came before this input."""
+
+    @property
+    def now(self) -> Question:
+        return self.pile[-1]
+
+
+class Model:
+    """What ought to be kept."""
+
+    def __init__(self, default_language: str) -> None:
+        self.default_language = default_language
+        self.programme = Programme()
+        self.known: dict[str, tuple[str | None, str | None]] = {}
+        self.open: set[int] = set()
+        self.ratings: dict[tuple[int, str, str | None, str], tuple[str, int]] = {}
+        self.calls: list[Call] = []
+        self.version = 0
+
+    # how a call goes ----------------------------------------------------------------------------
+
+    def begin(self, call: Call, *, live: bool = True) -> None:
+        """The first question after what a redial asks."""
+        if not call.programme.communes():
+            call.ending = said("This service is not ready yet. Please try again later.", call.language)
+        elif call.commune in call.programme.communes():
+            self.home(call, call.language, str(call.commune))
+            if live:
+                self.take_waiting(call)
+        else:
+            call.pile.append(Question("welcome", call.language))
+
+    def home(self, call: Call, language: str, commune: str) -> None:
+        kind = "service" if call.programme.rateable(commune) else "menu"
+        call.pile.append(Question(kind, language, commune))
+
+    def take_waiting(self, call: Call) -> None:
+        """The digits of a dialled path, as far as they fit."""
+        if call.now.kind != "service":
+            return
+        for digit in call.waits:
+            if call.ending:
+                return
+            value = self.fixed(call).get(western(digit))
+            if value is None:
+                call.notice = True
+                return
+            self.choose(call, value)
+
+    def fixed(self, call: Call) -> dict[str, str]:
+        """Digits that mean the same on every page of the question."""
+        match call.now.kind:
+            case "service":
+                return call.programme.rateable(call.now.commune) | {"8": "menu"}
+            case "score":
+                return {score: score for score in SCORES}
+            case "who":
+                return {str(number): who for number, who in enumerate(WHO.values(), 1)}
+            case "commune" | "other-commune":
+                return {str(COMMUNES.index(code) + 1): code for code in call.programme.communes()}
+        return {}
+
+    def labels(self, call: Call) -> dict[str, str]:
+        """What the options of the question are called, and what they stand for."""
+        language = call.now.language
+        match call.now.kind:
+            case "ask":
+                named = {"Go on": "on", "Start again": "anew"}
+            case "welcome":
+                named = {"Go on": "on", "Khmer abc": "km-Latn", "English": "en"}
+            case "score":
+                named = dict(zip(("Very dissatisfied", "Dissatisfied", "Acceptable", "Satisfied", "Very satisfied"),
+                                 SCORES, strict=True))  # fmt: skip
+            case "who":
+                named = WHO
+            case "menu":
+                named = {"Language": "language", "Who sees what": "protection"}
+                if len(call.programme.communes()) > 1:
+                    named = {"Other commune": "commune"} | named
+                if any(call.programme.rounds.get(code) for code in call.programme.communes()):
+                    named |= {"Withdraw my ratings": "withdraw"}
+            case "language":
+                return {"ខ្មែរ" if language == "km" else "Khmer": "km", "Khmer abc": "km-Latn", "English": "en"}
+            case "withdraw":
+                named = {"Yes, remove": "yes", "No": "no"}
+            case _:
+                return {}
+        return {said(label, language): value for label, value in named.items()}
+
+    def choose(self, call: Call, value: str) -> None:
+        """Goes on from the question with a value."""
+        now = call.now
+        call.values.append(value)
+        match now.kind, value:
+            case "ask", "on":
+                self.begin(call)
+                for again in call.earlier:
+                    self.choose(call, again)
+            case "ask", _:
+                self.begin(call)
+            case "welcome", "on":
+                call.pile.append(Question("commune", now.language))
+            case "welcome", language:
+                self.speak(call, language)
+                call.pile.append(Question("welcome", language))
+            case "commune", code:
+                self.join(call, code)
+                self.home(call, now.language, code)
+                self.take_waiting(call)
+            case "service", "menu":
+                call.pile.append(replace(now, kind="menu"))
+            case "service", service:
+                call.pile.append(replace(now, kind="score", service=service))
+            case "score", score:
+                self.save(call, int(score))
+            case "who", who:
+                self.identify(call, who)
+            case "menu", "commune":
+                call.pile.append(replace(now, kind="other-commune"))
+            case "menu", kind:
+                call.pile.append(replace(now, kind=kind))
+            case "other-commune", code:
+                self.join(call, code)
+                self.home(call, now.language, code)
+            case "language", language:
+                self.speak(call, language)
+                self.home(call, language, now.commune)
+            case "withdraw", "yes":
+                for key in [key for key in self.ratings if key[0] in self.open and key[1] == call.phone]:
+                    del self.ratings[key]
+                call.ending = said("Done. No rating of this phone is kept in an open round.", now.language)
+            case "withdraw", "no":
+                self.home(call, now.language, now.commune)
+
+    def back(self, call: Call) -> None:
+        if call.page:
+            call.page -= 1
+        elif call.values:
+            call.values.pop()
+            call.pile.pop()
+            call.pages = []
+        else:
+            call.ending = said("Goodbye.", call.now.language)
+
+    # what it does -------------------------------------------------------------------------------
+
+    def speak(self, call: Call, language: str) -> None:
+        self.known[call.phone] = (language, self.known.get(call.phone, (None, None))[1])
+
+    def join(self, call: Call, commune: str) -> None:
+        self.known[call.phone] = (self.known.get(call.phone, (None, None))[0], commune)
+
+    def save(self, call: Call, score: int) -> None:
+        now = call.now
+        round_id = call.programme.rounds[now.commune]
+        if round_id not in self.open:
+            closed = "This round has closed. The rating was not kept. Thank you."
+            call.ending = said(closed, now.language)
+            return
+        self.ratings[round_id, call.phone, None, now.service] = (now.commune, score)
+        call.rated.append(now.service)
+        call.round = round_id
+        call.pile.append(replace(now, kind="who"))
+
+    def identify(self, call: Call, who: str) -> None:
+        now = call.now
+        round_id = call.programme.rounds[now.commune]
+        for service in [key[3] for key in self.ratings if key[:3] == (round_id, call.phone, None)]:
+            if who != "under-15":
+                self.ratings[round_id, call.phone, who, service] = self.ratings.pop(
+                    (round_id, call.phone, None, service)
+                )
+            elif service in call.rated:
+                del self.ratings[round_id, call.phone, None, service]
+        call.ending = said("Thank you!" if who == "under-15" else "Thank you! Received.", now.language)
+
+    def deployed(self, call: Call) -> None:
+        """New flows: the question is asked again from its first page; what waited is forgotten."""
+        call.version = self.version
+        call.waits, call.pages, call.page = (), [], 0
+        if call.pile[0].kind == "ask" and len(call.pile) > 1:
+            del call.pile[0], call.values[0]
+
+    def dropped(self, phone: str, now: datetime) -> Call | None:
+        """The call that a redial is asked about."""
+        mine = [c for c in self.calls if c.phone == phone and not c.purged and c.touched > now - TEN_MINUTES]
+        last = max(mine, key=lambda call: call.touched, default=None)
+        if last is None or last.ending or last.left_alone or last.round or last.resumed or not last.values:
+            return None
+        return last
+
+
+def western(digits: str) -> str:
+    return digits.strip().translate({0x17E0 + digit: str(digit) for digit in range(10)})
+
+
+def khmer(digits: str) -> str:
+    return digits.translate({ord(str(digit)): chr(0x17E0 + digit) for digit in range(10)})
+
+
+def options(page: str) -> dict[str, str]:
+    """Digits and labels on a screen."""
+    found = (re.fullmatch(r"(\d+) (.*)", line) for line in page.split("\n"))
+    return {match[1]: match[2] for match in found if match}
+
+
+Style = Callable[[str], str]
+Move = tuple[str, int, Style]
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(["onward"] * 6 + ["option"] * 3 + ["back"] * 2 + ["more", "nonsense"]),
+        st.integers(0, 11),
+        st.sampled_from([str, str, khmer, " {} ".format]),
+    ),
+    max_size=7,
+)
+
+
+# both, side by side -------------------------------------------------------------------------------
+
+
+class Machine(RuleBasedStateMachine):
+    """Two phones, two providers, staff, and time."""
+
+    house: Installation
+    patch: pytest.MonkeyPatch
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock: Clock = self.house.clock
+        self.patch.setattr(flows, "VERSION", "0")
+        empty(self.house)
+        self.processes = [self.house.conversations(), self.house.conversations()]
+        self.model = Model(self.house.settings.default_language)
+        self.owners: dict[bytes, str] = {}
+
+    @initialize(few=st.sampled_from([False, False, True, None]))
+    def a_round_may_be_open(self, few: bool | None) -> None:
+        if few is not None:
+            self.staff_open_a_round(few)
+
+    # people -------------------------------------------------------------------------------------
+
+    @rule(
+        phone=st.sampled_from(PHONES),
+        provider=st.sampled_from([WHOLE_PATH, LAST_INPUT]),
+        path=st.sampled_from(["", "", "", "2", "2*5", "3*1*2", "២*៤*7", "2*9", "1*3*5", "4*4*1", "7*5", "*2*5"]),
+        moves=MOVES,
+    )
+    def somebody_dials(self, phone: str, provider: str, path: str, moves: list[Move]) -> None:
+        model, dialled = self.model, tuple(path.split("*")) if path else ()
+        self.clock.forward(seconds=1)
+        before = None if dialled else model.dropped(phone, self.clock.now)
+        session = f"s{len(model.calls)}"
+        if before is not None:
+            before.resumed = True
+            call = Call(phone, provider, session, before.programme, before.language, before.commune,
+                        model.version, earlier=tuple(before.values), resumed=True)  # fmt: skip
+            call.pile.append(Question("ask", call.language))
+        else:
+            language, commune = model.known.get(phone, (None, None))
+            call = Call(phone, provider, session, deepcopy(model.programme),
+                        language or model.default_language, commune, model.version, waits=dialled)  # fmt: skip
+            model.begin(call)
+        call.typed, call.dialled = list(dialled), len(dialled)
+        model.calls.append(call)
+        self.compare(call)
+        self.press(call, moves)
+
+    @rule(which=st.integers(0, 3), moves=MOVES)
+    @precondition(lambda self: self.live())
+    def somebody_goes_on(self, which: int, moves: list[Move]) -> None:
+        live = self.live()
+        self.press(live[which % len(live)], moves)
+
+    def press(self, call: Call, moves: list[Move]) -> None:
+        for move, which, style in moves:
+            if call.ending:
+                return
+            getattr(self, move)(call, which, style)
+
+    def onward(self, call: Call, which: int, style: Style) -> None:
+        """The shortest way to a rating."""
+        keys = {key: value for key, value in self.model.fixed(call).items() if value != "menu"}
+        if keys:
+            key = sorted(keys)[which % len(keys)]
+            self.type(call, style(key), keys[key])
+        else:
+            self.option(call, 0, style)
+
+    def option(self, call: Call, which: int, style: Style) -> None:
+        """One of the options on the screen, or a digit that the question takes on every page."""
+        fixed = self.model.fixed(call)
+        keys = fixed or {key: label for key, label in options(call.pages[call.page]).items() if key not in "09"}
+        if call.now.kind == "protection" or not keys:
+            self.more(call, which, style)
+            return
+        key = sorted(keys)[which % len(keys)]
+        self.type(call, style(key), fixed[key] if fixed else self.model.labels(call)[keys[key]])
+
+    def nonsense(self, call: Call, which: int, style: Style) -> None:
+        self.type(call, ("", "x", "#", "77", "🙂", "1a", "-2", "0 0", "6789", "១២", ".", "²")[which], None)
+
+    def back(self, call: Call, which: int, style: Style) -> None:
+        printed = options(call.pages[call.page]).get("0")
+        does = "Back" if call.page or call.values else "Leave"
+        assert printed in (None, said(does, call.now.language)), call.pages[call.page]
+        self.type(call, style("0"), "back")
+
+    def more(self, call: Call, which: int, style: Style) -> None:
+        has_more = options(call.pages[call.page]).get("9") == said("More", call.now.language)
+        self.type(call, style("9"), "more" if has_more else None)
+
+    @rule(which=st.integers(0, 3), back=st.integers(0, 4))
+    @precondition(lambda self: self.model.calls)
+    def a_provider_repeats(self, which: int, back: int) -> None:
+        """A request that was answered comes again: the last one, or (where it carries its path) an older one."""
+        call = self.model.calls[-1 - which % len(self.model.calls)]
+        if call.left_alone or self.clock.now - call.touched >= TEN_MINUTES:
+            return
+        last = len(call.typed)
+        count = max(call.dialled, last - back)
+        screen = self.request(call, count)
+        if call.purged:
+            assert screen == Screen(said(DIAL_AGAIN, self.house.settings.default_language), True)
+            return
+        plays = call.provider == WHOLE_PATH or count == call.dialled
+        assert screen == call.shown[count if plays and count >= call.replayed_from else last]
+
+    @rule(which=st.integers(0, 3), completed=st.booleans())
+    @precondition(lambda self: self.live())
+    def a_provider_says_it_is_over(self, which: int, completed: bool) -> None:
+        live = self.live()
+        call = live[which % len(live)]
+        self.processes[0].ussd_ended(UssdEnd(call.provider, call.session, completed, "told"))
+        call.left_alone |= completed
+
+    # staff and time -----------------------------------------------------------------------------
+
+    @rule(minutes=st.sampled_from([1, 4, 9, 11]))
+    def time_passes(self, minutes: int) -> None:
+        self.clock.forward(minutes=minutes)
+
+    @rule()
+    def a_new_version_is_deployed(self) -> None:
+        self.model.version += 1
+        self.patch.setattr(flows, "VERSION", str(self.model.version))
+        self.processes = [self.house.conversations(), self.house.conversations()]
+
+    @rule(code=st.sampled_from([*COMMUNES[:2], "health", "school"]), name=st.sampled_from([None, *NAMES]))
+    def staff_change_the_programme(self, code: str, name: str | None) -> None:
+        programme = self.model.programme
+        if name is not None:
+            programme.services["health"] = (2, name)
+            self.publish(update(services).where(services.c.id == "health").values(name_en=name))
+            return
+        programme.off ^= {code}
+        table = communes if code in COMMUNES else services
+        column = communes.c.code if code in COMMUNES else services.c.id
+        self.publish(update(table).where(column == code).values(active=code not in programme.off))
+
+    @rule(few=st.booleans())
+    def staff_open_a_round(self, few: bool) -> None:
+        programme = self.model.programme
+        codes = [code for code in programme.communes() if code not in programme.rounds][: 2 if few else None]
+        if not codes:
+            return
+        new = self.house.open_round(*codes)
+        programme.rounds |= dict.fromkeys(codes, new)
+        programme.rated[new] = tuple(s for s in programme.services if s not in programme.off)
+        self.model.open.add(new)
+        with self.house.store.read() as db:
+            key = db.scalar(select(rounds.c.key).where(rounds.c.id == new))
+        self.owners |= {self.house.keys.phone(str(key), phone): phone for phone in PHONES}
+
+    @rule(again=st.booleans())
+    @precondition(lambda self: self.model.open)
+    def staff_close_a_round(self, again: bool) -> None:
+        closing = min(self.model.open)
+        self.house.close_round(closing)
+        programme = self.model.programme
+        programme.rounds = {code: number for code, number in programme.rounds.items() if number != closing}
+        del programme.rated[closing]
+        self.model.open.remove(closing)
+        for call in self.model.calls:
+            call.purged |= call.round == closing
+        if again:
+            self.staff_open_a_round(few=False)
+
+    # inside -------------------------------------------------------------------------------------
+
+    def live(self) -> list[Call]:
+        """Calls that may go on. One purged gets the answer that repeats get, so it is no use here."""
+        recent = self.clock.now - TEN_MINUTES
+        over = [c for c in self.model.calls if c.ending or c.purged or c.left_alone]
+        return [c for c in self.model.calls if c not in over and c.touched > recent]
+
+    def publish(self, statement: Any) -> None:
+        with self.house.store.write() as db:
+            db.execute(statement)
+            editions.publish(db, self.clock.now)
+
+    def request(self, call: Call, count: int) -> Screen:
+        if call.provider == WHOLE_PATH or count <= call.dialled:
+            step = UssdStep(call.provider, call.session, call.phone, path=tuple(call.typed[:count]))
+        else:
+            step = UssdStep(call.provider, call.session, call.phone, last=call.typed[count - 1], position=count)
+        return self.processes[count % 2].ussd(step)
+
+    def type(self, call: Call, typed: str, meant: str | None) -> None:
+        """An input, and what the model makes of it: a value, `back`, `more`, or nothing."""
+        self.clock.forward(seconds=1)
+        call.typed.append(typed)
+        call.notice = False
+        if call.version != self.model.version:
+            self.model.deployed(call)
+            call.replayed_from = len(call.typed)
+        elif meant is None:
+            call.notice = True
+        elif meant == "back":
+            self.model.back(call)
+        elif meant == "more":
+            call.page += 1
+        else:
+            call.pages, call.page = [], 0
+            self.model.choose(call, meant)
+        self.compare(call)
+
+    def compare(self, call: Call) -> None:
+        """The screen that comes, beside what the model expects."""
+        call.touched = self.clock.now
+        screen = call.shown[len(call.typed)] = self.request(call, len(call.typed))
+        if call.ending:
+            assert screen == Screen(call.ending, True)
+            return
+        assert not screen.ends
+        text = screen.text
+        if call.notice:
+            first, _, rest = text.partition("\n")
+            text = rest if first in notices(call.now.language) else text
+        if call.page == len(call.pages):
+            if call.pages and text == call.pages[0]:
+                call.page = 0  # after the last page comes the first
+            else:
+                call.pages.append(text)
+        assert text == call.pages[call.page]
+        self.compare_options(call, options(text))
+
+    def compare_options(self, call: Call, printed: dict[str, str]) -> None:
+        """What is printed is what the digits mean."""
+        labels, fixed, language = self.model.labels(call), self.model.fixed(call), call.now.language
+        for key, label in printed.items():
+            if key in "09" or call.now.kind == "protection":
+                continue
+            if labels and fixed:
+                assert labels[label] == fixed[key]
+            elif labels:
+                assert label in labels
+            else:
+                assert key in fixed
+                if language == "en" and call.now.kind == "service" and fixed[key] != "menu":
+                    assert label == call.programme.services[fixed[key]][1]
+
+    @invariant()
+    def the_same_is_kept(self) -> None:
+        with self.house.store.read() as db:
+            rows = db.execute(select(answers)).all()
+        kept = {(r.round_id, self.owners[r.phone], r.who, r.service_id): (r.commune, r.score) for r in rows}
+        assert len(kept) == len(rows), "two raters where there is one"
+        assert kept == self.model.ratings
+
+
+def notices(language: str) -> Iterator[str]:
+    """What is said to an input that is no answer."""
+    yield from (said(words, language) for words in ("Reply with one of the numbers.", "Reply 0 or 9.", "Reply 0."))
+    numbers = [str(number) for number in range(1, 9)]
+    between = Words("Reply with one number, {first} to {last}.").msgid
+    for first in numbers:
+        yield from (render(Words(between, first=first, last=last), language) for last in numbers)
+
+
+def empty(house: Installation) -> None:
+    """As it was at the beginning, with no round and nobody known."""
+    with house.store.write() as db:
+        for table in (answers, conversations, callers, round_services, round_communes, rounds):
+            db.execute(delete(table))
+        db.execute(update(communes).values(active=True))
+        db.execute(update(services).where(services.c.number < 5).values(active=True))
+        db.execute(update(services).where(services.c.id == "health").values(name_en=NAMES[0]))
+        editions.publish(db, house.clock.now)
+
+
+@pytest.mark.parametrize("language", ["en", "km"])
+def test_the_menus_keep_what_a_simple_model_of_them_keeps(
+    installation: Installation, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Here(Machine):
+        house = replace(installation, settings=installation.settings.model_copy(update={"default_language": language}))
+        patch = monkeypatch
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=EXAMPLES if installation.store.is_sqlite else EXAMPLES // 4,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=DERANDOMIZE,
+            database=None,
+            phases=PHASES,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
