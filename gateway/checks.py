@@ -131,20 +131,34 @@ def _public_address(settings: Settings) -> Finding:
     return Finding("PUBLIC_URL", f"{settings.address} answers" + (", here only" if settings.is_local else ""))
 
 
-_AFRICASTALKING = {
-    "ussd": "USSD callback",
-    "ussd-end": "USSD end of session",
-    "sms": "incoming SMS",
-    "receipt": "delivery reports",
-    "optout": "bulk SMS opt-out",
+_BY_TOKEN = {
+    "africastalking": {
+        "ussd": "USSD callback",
+        "ussd-end": "USSD end of session",
+        "sms": "incoming SMS",
+        "receipt": "delivery reports",
+        "optout": "bulk SMS opt-out",
+    },
+    "kannel": {  # the address of its receipts goes along with each message
+        "sms?id=%I&from=%p&to=%P&text=%b&coding=%c&charset=%C&time=%T&smsc=%i": "get-url of the sms-service"
+    },
 }
+
+_TWILIO = {"sms": "a message comes in", "receipt": "status callback (sent along with each message)"}
 
 
 def _hooks(settings: Settings, show_tokens: bool) -> Iterator[Finding]:
-    tokens = settings.africastalking_webhook_tokens
-    if not tokens:
-        yield Finding("africastalking", "off: AFRICASTALKING_WEBHOOK_TOKENS is not set", None)
-    for token in tokens:
-        shown = token if show_tokens else f"{token[:3]}…{token[-2:]}"
-        for hook, what in _AFRICASTALKING.items():
-            yield Finding("africastalking", f"{what}: {settings.address}/hooks/africastalking/{shown}/{hook}", None)
+    for name, hooks in _BY_TOKEN.items():
+        tokens = getattr(settings, f"{name}_webhook_tokens")
+        if not tokens:
+            yield Finding(name, f"off: {name.upper()}_WEBHOOK_TOKENS is not set", None)
+        for token in tokens:
+            shown = token if show_tokens else f"{token[:3]}…{token[-2:]}"
+            for hook, what in hooks.items():
+                yield Finding(name, f"{what}: {settings.address}/hooks/{name}/{shown}/{hook}", None)
+    for name, auth_token in (("twilio", settings.twilio_auth_token), ("somleng", settings.somleng_auth_token)):
+        if not auth_token:
+            yield Finding(name, f"off: {name.upper()}_AUTH_TOKEN is not set", None)
+            continue
+        for hook, what in _TWILIO.items():
+            yield Finding(name, f"{what}: {settings.address}/hooks/{name}/{hook}", None)

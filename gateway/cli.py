@@ -90,7 +90,7 @@ def purge() -> None:
     from gateway.workers import housekeeping
 
     removed = housekeeping.purge(_ready_store(load()), datetime.now(UTC))
-    click.echo("removed: " + ", ".join(f"{count} {what}" for what, count in removed.items()))
+    click.echo("removed: " + (", ".join(f"{count} {what}" for what, count in removed.items()) or "nothing was due"))
 
 
 @cli.command()

@@ -30,8 +30,11 @@ TOKEN_BITS = 128
 
 NEEDED_TO_SEND: dict[str, tuple[str, ...]] = {
     "africastalking": ("africastalking_username", "africastalking_api_key"),
+    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from or twilio_messaging_service_sid"),
+    "somleng": ("somleng_account_sid", "somleng_auth_token", "somleng_from or somleng_messaging_service_sid"),
+    "kannel": ("kannel_send_url", "kannel_username", "kannel_password"),
 }
-"""What a provider must be told before it can send."""
+"""What a provider must be told before it can send; `or`: one of them will do."""
 
 
 class SettingsError(Told):
@@ -50,6 +53,11 @@ def _web_address(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be a web address such as https://mati.example.org")
     return value.rstrip("/")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a web address is this machine's alone."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _tokens(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -213,8 +221,9 @@ class Settings(BaseSettings):
     def _senders_set_up(self) -> Settings:
         for provider in self.providers:
             for name in NEEDED_TO_SEND.get(provider, ()):
-                if not getattr(self, name):
-                    raise ValueError(f"{name.upper()}: is not set, but PROVIDERS says that {provider} sends")
+                if not self._has(name):
+                    which = " or ".join(part.upper() for part in name.split(" or "))
+                    raise ValueError(f"{which}: is not set, but PROVIDERS says that {provider} sends")
         return self
 
     @model_validator(mode="after")
@@ -243,11 +252,14 @@ class Settings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Whether the public address is this machine alone: only then is the simulator open to all."""
-        return urlsplit(self.address).hostname in ("127.0.0.1", "localhost", "::1")
+        return is_loopback(self.address)
 
     def can_send(self, provider: str) -> bool:
         """Whether all is set that sending by this provider takes."""
-        return provider in NEEDED_TO_SEND and all(getattr(self, name) for name in NEEDED_TO_SEND[provider])
+        return provider in NEEDED_TO_SEND and all(self._has(name) for name in NEEDED_TO_SEND[provider])
+
+    def _has(self, needed: str) -> bool:
+        return any(getattr(self, name) for name in needed.split(" or "))
 
     @property
     def zone(self) -> ZoneInfo:

@@ -32,7 +32,8 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
             abort(404)
         with store.read() as db:
             demo = is_demo(db)
-            listed = select(communes.c.code, communes.c.number, places.c.name_en).join(places, places.c.code == communes.c.code)
+            columns = (communes.c.code, communes.c.number, places.c.name_en)
+            listed = select(*columns).join(places, places.c.code == communes.c.code)
             named = db.execute(listed.where(communes.c.active).order_by(communes.c.number)).all()
         options = [{"code": row.code, "name": row.name_en, "number": row.number} for row in named]
         return render_template("handset.html", demo=demo, crowd=demo, settings=settings, communes=options)

@@ -79,11 +79,12 @@ class Hook:
 
     def __call__(self, token: str = "") -> Response:
         """Answers a request."""
+        query = request.query_string.decode("ascii", "replace")  # a client that encodes nothing is refused, no more
         call = Call(
             body=request.get_data(cache=False),
             content_type=request.content_type or "",
-            query=request.query_string.decode("ascii", "replace"),
-            url=self._address + request.full_path.removesuffix("?"),
+            query=query,
+            url=f"{self._address}{request.path}?{query}".removesuffix("?"),
             headers={name.lower(): value for name, value in request.headers},
             token=token,
             from_this_machine=self._local and _is_loopback(request.remote_addr),

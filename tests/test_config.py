@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import PROVIDERS, Settings, SettingsError, load
+from gateway.config import NEEDED_TO_SEND, PROVIDERS, Settings, SettingsError, load
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 CONTRACT = """
@@ -65,7 +65,6 @@ class TestVariables:
 
 
 GOOD = [
-    ("PROVIDERS", " africastalking , somleng ", "providers", ("africastalking", "somleng")),
     ("PROVIDERS", "", "providers", ("simulator",)),
     ("PROVIDERS", ",", "providers", ("simulator",)),
     ("ROUTES", "Smart=somleng, metfone = kannel", "routes", {"smart": "somleng", "metfone": "kannel"}),
@@ -136,6 +135,28 @@ class TestValues:
         monkeypatch.setenv(name, value)
         assert getattr(load(), field) == read
 
+    def test_name_the_senders_in_their_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PROVIDERS", " africastalking ,simulator ")
+        settings = load(africastalking_username="sandbox", africastalking_api_key="key")
+        assert settings.providers == ("africastalking", "simulator")
+
+    @pytest.mark.parametrize(
+        ("provider", "needed"), [(provider, name) for provider, names in NEEDED_TO_SEND.items() for name in names]
+    )
+    def test_that_a_sender_needs_are_missed_by_name(self, provider: str, needed: str) -> None:
+        """Of what it needs all is set but one; where one of two will do, neither is."""
+        all_set = {
+            name: "https://example.org" if name.endswith("_url") else "set"
+            for names in NEEDED_TO_SEND[provider]
+            for name in names.split(" or ")
+        }
+        assert load(providers=(provider,), **all_set).can_send(provider)
+        lacking = {name: value for name, value in all_set.items() if name not in needed.split(" or ")}
+        with pytest.raises(SettingsError) as stopped:
+            load(providers=(provider,), **lacking)
+        assert str(stopped.value) == f"{_upper(needed)}: is not set, but PROVIDERS says that {provider} sends"
+        assert not load(**lacking).can_send(provider)
+
     @pytest.mark.parametrize(("name", "value", "reason"), BAD)
     def test_that_are_wrong_stop_the_start_with_their_name(
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
@@ -165,6 +186,10 @@ class TestValues:
         assert proposed[0] != proposed[1]
         monkeypatch.setenv("KANNEL_WEBHOOK_TOKENS", ",".join(proposed))
         assert load().kannel_webhook_tokens == tuple(proposed)
+
+
+def _upper(needed: str) -> str:
+    return " or ".join(name.upper() for name in needed.split(" or "))
 
 
 class TestFolders:

@@ -100,8 +100,8 @@ DRINK = "Drink:\n1 Tea\n2 Coffee\n0 Leave"
 TEA = "tea:\n1 Small\n2 Large\n3 Huge\n0 Back"
 COFFEE = "coffee:\n1 Small\n2 Large\n3 Huge\n0 Back"
 PAGE_1 = "Fruit:\n" + "\n".join(f"{n} Fruit {n}" for n in range(1, 9)) + "\n9 More\n0 Leave"
-PAGE_2 = "Fruit:\n" + "\n".join(f"{n} Fruit {n + 8}" for n in range(1, 9)) + "\n9 More\n0 Leave"
-PAGE_3 = "Fruit:\n" + "\n".join(f"{n} Fruit {n + 16}" for n in range(1, 5)) + "\n9 More\n0 Leave"
+PAGE_2 = "Fruit:\n" + "\n".join(f"{n} Fruit {n + 8}" for n in range(1, 9)) + "\n9 More\n0 Back"
+PAGE_3 = "Fruit:\n" + "\n".join(f"{n} Fruit {n + 16}" for n in range(1, 5)) + "\n9 More\n0 Back"
 
 
 class TestAnswers:
@@ -196,7 +196,7 @@ class TestBadInput:
         page = play(story).screen.text
         assert play(story, "5").screen.text == page
         assert not fits(f"Reply 0 or 9.\n{page}", USSD)
-        last = "time. Once upon a time. Once upon a time.\n9 More\n0 Leave"
+        last = "time. Once upon a time. Once upon a time.\n9 More\n0 Back"
         assert play(story, "9", "9", "9", "5").screen.text == f"Reply 0 or 9.\n{last}"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.config import LANGUAGES, Language
@@ -194,8 +194,9 @@ def must_stand_in_lines(at: Talk) -> None:
     assert order == [digit for digit in order if digit not in ("0", "9")] + [d for d in ("9", "0") if d in order]
     assert ("9" in order) is (len(at._pages) > 1)
     assert not {"0", "9"} & {key for page in at._pages for key in page.keys}
+    back = render(Words("Back") if at.transcript or at.page else Words("Leave"), at.language)
+    assert all(found[2] == back for found in options if found and found[1] == "0")
     if "0" not in order:
-        back = render(Words("Back") if at.transcript else Words("Leave"), at.language)
         assert not fits(f"{at.screen.text}\n0 {back}", at._limit), "there was room to say how to go back"
 
 
@@ -469,6 +470,8 @@ class TestWhateverStaffWrite:
         limit=st.sampled_from(list(LIMITS.values())),
         language=st.sampled_from(LANGUAGES),
     )
+    @example(title="x", labels=["ខ្មែ" * 40], fixed=False, limit=USSD, language="km")
+    @example(title="x" * 100, labels=["x" * 200, "y" * 200], fixed=True, limit=USSD, language="en")
     def test_is_cut_to_pages_that_fit_and_lose_no_option(
         self, title: str, labels: list[str], fixed: bool, limit: Limit, language: Language
     ) -> None:

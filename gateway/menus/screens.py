@@ -105,7 +105,7 @@ def _paged(
         shown.append(line)
         keys[key] = option.value
         local += 1
-    pages.append(_with_back(head, shown, more if pages else "", back, keys, limit))
+    pages.append(_with_back(head, shown, more if pages else "", backs.on(len(pages)), keys, limit))
     return pages
 
 

@@ -6,17 +6,25 @@ from gateway.config import Settings
 from gateway.providers.africastalking import AfricasTalking
 from gateway.providers.africastalking_send import AfricasTalkingSender
 from gateway.providers.base import Provider, Sender
+from gateway.providers.kannel import Kannel
+from gateway.providers.kannel_send import KannelSender
 from gateway.providers.simulator import Simulator, SimulatorSender
+from gateway.providers.somleng import Somleng, SomlengSender
+from gateway.providers.twilio import Twilio
+from gateway.providers.twilio_send import TwilioSender
 
 _SENDERS: dict[str, Callable[[Settings], Sender]] = {
     "simulator": SimulatorSender,
     "africastalking": AfricasTalkingSender,
+    "twilio": TwilioSender,
+    "somleng": SomlengSender,
+    "kannel": KannelSender,
 }
 
 
 def all_providers(settings: Settings) -> list[Provider]:
     """Every provider; one whose secrets are not set refuses whoever calls."""
-    return [Simulator(settings), AfricasTalking(settings)]
+    return [Simulator(settings), AfricasTalking(settings), Twilio(settings), Somleng(settings), Kannel(settings)]
 
 
 def sending(settings: Settings) -> list[str]:

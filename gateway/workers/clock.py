@@ -50,7 +50,8 @@ def do_due(tasks: list[Task], now: datetime) -> None:
             continue
         task.due = now + task.every
         try:
-            log.info("clock.done", task=task.name, what=task.do(now))
+            if done := task.do(now):
+                log.info("clock.done", task=task.name, done=done)
         except DatabaseDown as error:
             log.error("clock.database_down", task=task.name, error=type(error).__name__)
         except Exception as error:

@@ -17,9 +17,9 @@ assert TALK > SESSION  # a session that may still be on the line keeps its row
 
 
 def purge(store: Store, now: datetime) -> dict[str, int]:
-    """Removes inbound SMS and receipts after 7 days, talks after one; returns how many of each."""
+    """Removes inbound SMS and receipts after 7 days, talks after one; returns how many of each it removed."""
     with store.write() as db:
-        return {
+        removed = {
             "inbound SMS": db.execute(
                 delete(inbound).where(inbound.c.received < now - timedelta(days=INBOUND_DAYS))
             ).rowcount,
@@ -28,3 +28,4 @@ def purge(store: Store, now: datetime) -> dict[str, int]:
             ).rowcount,
             "talks": db.execute(delete(conversations).where(conversations.c.touched < now - TALK)).rowcount,
         }
+    return {what: count for what, count in removed.items() if count}

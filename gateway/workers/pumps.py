@@ -7,6 +7,7 @@ a job does nothing but set a pump going.
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 
@@ -34,11 +35,28 @@ STOP_SECONDS = 40.0
 HEARTBEAT_SECONDS = 20
 
 
+class Signals:
+    """Whether a signal told this process to stop.
+
+    A plain flag: an Event has a lock, which the very thread that the signal interrupts may hold.
+    """
+
+    def __init__(self) -> None:
+        """From here on SIGINT and SIGTERM are heard. RQ hears them itself, but only while Redis is there."""
+        self.stop = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._heard)
+
+    def _heard(self, *_: object) -> None:
+        self.stop = True
+
+
 class Pump:
     """Sends one provider's messages, in a thread of its own."""
 
-    def __init__(self, outbox: Outbox, name: str) -> None:
+    def __init__(self, outbox: Outbox, name: str, signals: Signals) -> None:
         self._outbox = outbox
+        self._signals = signals
         self._due = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"pump-{name}", daemon=True)
@@ -60,7 +78,7 @@ class Pump:
 
     def drain(self) -> int:
         """Sends what is due, in this thread; returns how many messages were handed over."""
-        return self._outbox.drain(self._stopped.is_set)
+        return self._outbox.drain(lambda: self._signals.stop or self._stopped.is_set())
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -86,11 +104,15 @@ def wake(_message: str) -> None:
 class OutboxWorker(SimpleWorker):
     """RQ's worker with short leases: one that was killed is noticed within 20 seconds (DEPENDENCIES.md)."""
 
-    told_to_stop = False
+    signals: Signals
 
     def handle_warm_shutdown_request(self) -> None:
         """Notes that a signal came: RQ itself leaves its loop the same way when Redis is gone."""
-        self.told_to_stop = True
+        self.signals.stop = True
+
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()
+        self._stop_requested = self.signals.stop  # one may have come before
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds until a worker that is silent counts as dead."""
@@ -99,9 +121,10 @@ class OutboxWorker(SimpleWorker):
 
 def run(settings: Settings, burst: bool) -> None:
     """Works until told to stop; `burst`: until nothing is due."""
+    signals = Signals()
     store, keys = Store(settings.database), Keys(settings)
     senders = all_senders(settings)
-    _pumps[:] = [Pump(Outbox(store, keys, settings, sender), sender.name) for sender in senders]
+    _pumps[:] = [Pump(Outbox(store, keys, settings, sender), sender.name, signals) for sender in senders]
     try:
         if burst:
             while sum(pump.drain() for pump in _pumps):
@@ -109,7 +132,9 @@ def run(settings: Settings, burst: bool) -> None:
         else:
             for pump in _pumps:
                 pump.start()
-        _listen(settings.redis_url, burst)
+        _listen(settings.redis_url, burst, signals)
+    except StopRequested:
+        pass  # a signal that RQ's handler heard outside RQ's loop
     finally:
         for pump in _pumps:
             pump.stop()
@@ -118,10 +143,10 @@ def run(settings: Settings, burst: bool) -> None:
         store.close()
 
 
-def _listen(redis_url: str, burst: bool) -> None:
+def _listen(redis_url: str, burst: bool, signals: Signals) -> None:
     """Serves the wake-ups; while Redis is away the pumps go on by themselves."""
     logging.getLogger("rq").setLevel(logging.WARNING)
-    while True:
+    while not signals.stop:
         try:
             queue = Queue(QUEUE, connection=Redis.from_url(redis_url), serializer=JSONSerializer)
             worker = OutboxWorker(
@@ -133,16 +158,10 @@ def _listen(redis_url: str, burst: bool) -> None:
                 job_monitoring_interval=5,
                 log_job_description=False,
             )
+            worker.signals = signals
             worker.work(burst=burst, logging_level="WARNING")
-            if burst or worker.told_to_stop:
-                return
-        except StopRequested:
-            return
-        except RedisError as error:
+        except RedisError as error:  # also when it is told to stop, and cannot take its leave of a Redis that is gone
             log.warning("worker.redis_down", error=type(error).__name__, note="the outbox is sent all the same")
-            if burst:
-                return
-        try:
-            time.sleep(1.0)
-        except StopRequested:
+        if burst:
             return
+        time.sleep(1.0)

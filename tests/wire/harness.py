@@ -57,6 +57,8 @@ class In:
     method: str = "POST"
     sign: Callable[[In, Settings], Mapping[str, str]] | None = None
     """Headers that depend on the request."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What is set otherwise than in the other cases: for who makes the provider."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,19 @@ class Desk:
         return render(words, "en")
 
 
-def take_in(case: In, provider: Provider, settings: Settings, secrets: Sequence[str], token: str = "") -> None:
-    """Makes the request over Flask and checks answer, events and log."""
-    desk: Any = Desk()
+def served(provider: Provider, settings: Settings, desk: Any) -> Flask:
+    """An application with the provider's webhooks alone; `desk` takes in what comes."""
     app = Flask("wire")
     LoginManager(app)
     desks = webhooks.Desks([provider], talks=desk, sms=desk, receipts=desk, wake=lambda _: None)
     app.register_blueprint(webhooks.blueprint(desks, settings))
+    return app
+
+
+def take_in(case: In, provider: Provider, settings: Settings, secrets: Sequence[str], token: str = "") -> None:
+    """Makes the request over Flask and checks answer, events and log."""
+    desk = Desk()
+    app = served(provider, settings, desk)
     headers = dict(case.headers) | (dict(case.sign(case, settings)) if case.sign else {})
     with captured() as lines:
         answer = app.test_client().open(

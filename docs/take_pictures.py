@@ -1,0 +1,102 @@
+"""Takes the pictures of the docs from a demonstration of its own: `make pictures` (needs Chromium)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+PICTURES = Path(__file__).parent / "pictures"
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1100, "height": 800}
+PORT = 8765
+
+
+def main() -> None:
+    """Starts a demonstration, takes the pictures, stops it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "gateway.cli", "up", "--demo", "--data", folder, "--port", str(PORT)]
+        process = subprocess.Popen(command)
+        try:
+            address = f"http://127.0.0.1:{PORT}"
+            while not answers(f"{address}/readyz"):
+                time.sleep(0.5)
+            take(address, Path(folder))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def answers(address: str) -> bool:
+    """Whether the gateway is up."""
+    try:
+        return requests.get(address, timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
+def take(address: str, folder: Path) -> None:
+    """Pictures of the handset and the panel, in English and Khmer."""
+    PICTURES.mkdir(exist_ok=True)
+    password = json.loads((folder / "demo.json").read_text())["password"]
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
+        for language, digits in (("km", "13"), ("km-Latn", "213"), ("en", "313")):
+            page = browser.new_page(viewport=PHONE)
+            page.goto(f"{address}/handset")
+            page.fill("#number", f"+85510{900000 + len(digits) * 10 + len(language):06d}")
+            page.press("#number", "Enter")
+            page.select_option("#lines", "8")
+            dial(page, digits + "2")
+            page.locator("#phone").screenshot(path=PICTURES / f"handset-{language}.png")
+            page.close()
+        page = browser.new_page(viewport=PHONE)
+        page.goto(f"{address}/handset")
+        page.select_option("#lines", "8")
+        page.click("#right")
+        page.fill("#draft", "RATE 2 5")
+        page.click("#left")
+        page.wait_for_selector("#unread:not([hidden])")
+        while page.locator(".glass").get_attribute("data-view") != "home":
+            page.click("#end")
+        page.click("#left")
+        page.locator("#messages button[data-message]").nth(1).click()
+        page.locator("#phone").screenshot(path=PICTURES / "sms-km.png")
+        page.close()
+        for language, size, name in (("en", DESKTOP, "tallies-en"), ("km", PHONE, "tallies-km-phone")):
+            page = browser.new_page(viewport=size)
+            page.goto(f"{address}/admin/login?lang={language}")
+            page.fill("input[name=name]", "demo")
+            page.fill("input[name=password]", password)
+            page.press("input[name=password]", "Enter")
+            page.wait_for_url("**/admin/tallies**")
+            page.goto(f"{address}/admin/tallies?commune=010407&round=2&lang={language}")
+            page.screenshot(path=PICTURES / f"{name}.png")
+            page.close()
+        browser.close()
+
+
+def dial(page: Page, digits: str) -> None:
+    """Dials and presses digits one after the other."""
+    for key in "*855#":
+        page.click(f'[data-key="{key}"]')
+    page.click("#call")
+    page.wait_for_selector('.glass[data-view="ussd"]')
+    for digit in digits:
+        before = page.inner_text("#text")
+        page.click(f'[data-key="{digit}"]')
+        page.click("#call")
+        page.wait_for_function("before => document.querySelector('#text').innerText !== before", arg=before)
+
+
+if __name__ == "__main__":
+    main()

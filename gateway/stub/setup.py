@@ -1,0 +1,90 @@
+"""How a provider is to be played, and the faults that are asked of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config import is_loopback
+
+WORDS_IN_PATHS = ("africastalking", "kannel", "http")
+"""Who knows the gateway by a token in the path; the others sign."""
+
+
+class WrongSetup(ValueError):
+    """Options that do not go together; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The options of `mati stub`. Raises WrongSetup."""
+
+    provider: str
+    port: int = 0
+    """0: any that is free."""
+    host: str = "127.0.0.1"
+    latency: float = 0.0
+    """Seconds before each answer."""
+    fail: float = 0.0
+    """The share of messages refused for now."""
+    drop_reply: float = 0.0
+    """The share of requests that are taken, but cut off without an answer."""
+    throttle: float | None = None
+    """Messages a second; what is more is refused for now."""
+    duplicate_receipts: bool = False
+    reorder: bool = False
+    hooks: str = ""
+    """The gateway's address, such as http://127.0.0.1:8000; without it nothing is called back."""
+    token: str = ""
+    """What stands in the paths of the gateway's webhooks; Android's password."""
+    secret: str = ""
+    """What gateway and provider share: a key, a password, an auth token, a signing key."""
+    log: Path | None = None
+    seed: int | None = None
+    receipt_delay: float = 0.1
+    """Seconds before the first receipt, and between one and the next."""
+    show_numbers: bool = False
+    allow_remote: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.allow_remote:
+            if self.hooks and not is_loopback(self.hooks):
+                raise WrongSetup("--hooks is not on this machine; add --allow-remote if you mean it")
+            if not is_loopback(f"//{self.host}"):
+                raise WrongSetup("--host is not this machine alone; add --allow-remote if you mean it")
+        if self.hooks and not (self.token if self.provider in WORDS_IN_PATHS else self.secret):
+            needed = "--token, as in its webhook tokens" if self.provider in WORDS_IN_PATHS else "--secret, to sign with"
+            raise WrongSetup(f"with --hooks the gateway must know who calls: give {needed}")
+
+
+class Faults:
+    """Which requests go wrong; the same ones for the same seed and the same order of requests."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self.random = random.Random(setup.seed)
+        self._left = setup.throttle or 0.0
+        self._seen = time.monotonic()
+
+    def fails(self) -> bool:
+        """Whether this message is refused for now."""
+        return bool(self._setup.fail) and self.random.random() < self._setup.fail
+
+    def drops(self) -> bool:
+        """Whether this request gets no answer."""
+        return bool(self._setup.drop_reply) and self.random.random() < self._setup.drop_reply
+
+    def throttles(self, messages: int) -> bool:
+        """Whether so many messages are too many now; a request that begins within the rate passes whole."""
+        rate = self._setup.throttle
+        if rate is None:
+            return False
+        now = time.monotonic()
+        self._left = min(self._left + (now - self._seen) * rate, max(rate, 1.0))
+        self._seen = now
+        if self._left < 1:
+            return True
+        self._left -= messages
+        return False
