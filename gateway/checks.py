@@ -19,6 +19,7 @@ from gateway.models.installation import is_demo
 from gateway.models.messages import Draft, Kind, State, messages, write
 from gateway.models.store import Store, StoreProblem
 from gateway.privacy import KeyProblem, Keys
+from gateway.routing import choose
 from gateway.workers.policy import QUIET_TO, is_quiet
 from gateway.workers.wakeups import WakeUps
 
@@ -48,10 +49,11 @@ def run(settings: Settings, show_tokens: bool, say: Callable[[str], object]) -> 
 
 
 def send_test(settings: Settings, number: str, say: Callable[[str], object]) -> bool:
-    """Sends one test message by the preferred provider and says what became of it."""
+    """Sends one test message by the provider that serves the number and says what became of it."""
     store, now = Store(settings.database), utc_now()
-    draft = Draft(Kind.TEST, number, "Mati: test.", settings.providers[0], now, now + TEST_EXPIRES)
     with store.write() as db:
+        provider = choose(db, settings, number, now)
+        draft = Draft(Kind.TEST, number, "Mati: test.", provider, now, now + TEST_EXPIRES)
         message = write(db, Keys(settings), draft, now)
     WakeUps(settings.redis_url).wake(message)
     until = time.monotonic() + TEST_SECONDS
@@ -66,7 +68,7 @@ def send_test(settings: Settings, number: str, say: Callable[[str], object]) -> 
     if row.state == State.QUEUED:
         quiet = is_quiet(utc_now(), settings.zone)
         why = f": nothing but answers goes out before {QUIET_TO}:00" if quiet else ": is a worker running? mati up"
-    say(f"{'ok' if well else '!!'}  {'test SMS':<16} {settings.providers[0]}: {row.state}{why}")
+    say(f"{'ok' if well else '!!'}  {'test SMS':<16} {provider}: {row.state}{why}")
     return well
 
 
@@ -142,6 +144,7 @@ _BY_TOKEN = {
     "kannel": {  # the address of its receipts goes along with each message
         "sms?id=%I&from=%p&to=%P&text=%b&coding=%c&charset=%C&time=%T&smsc=%i": "get-url of the sms-service"
     },
+    "http": {"ussd": "USSD requests", "sms": "incoming SMS", "receipt": "delivery reports"},
 }
 
 _TWILIO = {"sms": "a message comes in", "receipt": "status callback (sent along with each message)"}
@@ -162,3 +165,5 @@ def _hooks(settings: Settings, show_tokens: bool) -> Iterator[Finding]:
             continue
         for hook, what in _TWILIO.items():
             yield Finding(name, f"{what}: {settings.address}/hooks/{name}/{hook}", None)
+    android = f"every event: {settings.address}/hooks/android"
+    yield Finding("android", android if settings.android_signing_key else "off: ANDROID_SIGNING_KEY is not set", None)

@@ -10,11 +10,11 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.config import LANGUAGES, ROLES, Settings, load
+from gateway.config import LANGUAGES, PROVIDERS, ROLES, Settings, load
 from gateway.errors import Told
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def import_places(file: Path, join: bool) -> None:
     with store.write() as db:
         imported = take_in(db, file, join=join)
         publish(db, datetime.now(UTC))
-    click.echo(f"{imported.places} places taken in, {imported.joined} communes joined the programme.")
+    click.echo(f"{imported.places} places new or changed, {imported.joined} communes joined the programme.")
 
 
 @cli.command()
@@ -223,6 +223,37 @@ def tally(commune: str | None, number: int | None, week: str | None, as_json: bo
         click.echo(json.dumps(values[0] if commune else values, ensure_ascii=False, indent=2))
     else:
         click.echo("\n\n".join(as_table(one, lang, settings.min_raters) for one in figures))
+
+
+@cli.command()
+@click.argument("provider", type=click.Choice([name for name in PROVIDERS if name != "simulator"]))
+@click.option("--port", type=click.IntRange(0, 65535), required=True, help="To listen on; 0 is any that is free.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
+@click.option("--latency", type=click.FloatRange(0), default=0, metavar="MS", help="Before each answer.")
+@click.option("--fail", type=click.FloatRange(0, 1), default=0, metavar="SHARE", help="Refuse so many for now.")
+@click.option("--drop-reply", type=click.FloatRange(0, 1), default=0, metavar="SHARE", help="Take, but do not answer.")
+@click.option("--throttle", type=click.FloatRange(0, min_open=True), metavar="PER_SECOND", help="Refuse more for now.")
+@click.option("--duplicate-receipts", is_flag=True, help="Send each receipt twice.")
+@click.option("--reorder", is_flag=True, help="Send receipts out of order, and late.")
+@click.option("--receipt-delay", type=click.FloatRange(0), default=100, show_default=True, metavar="MS")
+@click.option("--hooks", metavar="URL", default="", help="The gateway, such as http://127.0.0.1:8000.")
+@click.option("--token", default="", envvar="MATI_STUB_TOKEN", help="Of its webhooks; Android: the password.")
+@click.option("--secret", default="", envvar="MATI_STUB_SECRET", help="API key, auth token, password or signing key.")
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="A JSON line for each message taken.")
+@click.option("--show-numbers", is_flag=True, help="In the log: for invented numbers only.")
+@click.option("--seed", type=int, help="The same faults again.")
+@click.option("--allow-remote", is_flag=True, help="Let --hooks and --host be other machines.")
+def stub(provider: str, latency: float, receipt_delay: float, **options: Any) -> None:
+    """Play a provider: answer and call back as it does (docs/providers/stub.md)."""
+    from gateway.stub import Setup, WrongSetup, play
+
+    settings = load() if provider == "http" else None  # it is played as the settings describe it
+    options |= {"latency": latency / 1000, "receipt_delay": receipt_delay / 1000}
+    try:
+        setup = Setup(provider, settings=settings, **options)
+    except WrongSetup as problem:
+        raise click.UsageError(str(problem)) from None
+    play(setup)
 
 
 def _number(text: str, settings: Settings) -> str:

@@ -6,13 +6,14 @@ A wrong value stops the start with its name (`SettingsError`).
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import Told
@@ -33,6 +34,8 @@ NEEDED_TO_SEND: dict[str, tuple[str, ...]] = {
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from or twilio_messaging_service_sid"),
     "somleng": ("somleng_account_sid", "somleng_auth_token", "somleng_from or somleng_messaging_service_sid"),
     "kannel": ("kannel_send_url", "kannel_username", "kannel_password"),
+    "android": ("android_base_url", "android_username", "android_password"),
+    "http": ("http_send_url",),
 }
 """What a provider must be told before it can send; `or`: one of them will do."""
 
@@ -60,6 +63,20 @@ def is_loopback(address: str) -> bool:
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
+def _pairs(value: str) -> str:
+    try:
+        parse_qsl(value, keep_blank_values=True, strict_parsing=bool(value))
+    except ValueError:
+        raise ValueError("must be name=value pairs with & between, such as username=mati&password=secret") from None
+    return value
+
+
+def _header(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z0-9-]+: *[!-~][ -~]*", value):
+        raise ValueError("must be a header's name and value, such as Authorization: Bearer secret")
+    return value
+
+
 def _tokens(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if len(value) * 4 < TOKEN_BITS or not value.replace("-", "").replace("_", "").isalnum():
@@ -73,8 +90,12 @@ def _tokens(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
+Values = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+Names = Annotated[Values, Field(min_length=1)]
 Tokens = Annotated[tuple[str, ...], NoDecode, AfterValidator(_tokens)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+ExactAddress = Annotated[str, AfterValidator(lambda value: _web_address(value) and value)]
+"""With the slash at its end, where it has one."""
 Rate = Annotated[float, Field(gt=0, le=10_000)]
 """Segments a second."""
 
@@ -140,12 +161,40 @@ class Settings(BaseSettings):
     android_password: str = ""
     android_signing_key: str = ""
     android_rate: Rate = 0.3
-    http_send_url: WebAddress | None = None
     http_webhook_tokens: Tokens = ()
-    http_number_field: str = "number"
-    http_session_field: str = "session"
-    http_text_field: str = "text"
-    http_id_field: str = "id"
+    http_number_field: Names = ("number",)
+    http_session_field: Names = ("session",)
+    http_text_field: Names = ("text",)
+    http_id_field: Names = ("id",)
+    http_ussd_input: Literal["path", "last"] = "path"
+    http_ussd_separator: str = "*"
+    http_begin_field: str = ""
+    http_begin_values: Values = ("begin", "true")
+    http_end_values: Values = ("end",)
+    http_ussd_answer: Literal["prefix", "json"] = "prefix"
+    http_continue_value: str = "CON"
+    http_close_value: str = "END"
+    http_answer_text_field: str = "message"
+    http_answer_state_field: str = "state"
+    http_echo_fields: Values = ()
+    http_status_field: str = "status"
+    http_delivered_values: Values = ("delivered", "delivrd", "success")
+    http_failed_values: Values = ("failed", "undelivered", "undeliv", "rejected", "rejectd", "expired")
+    http_reference_field: Values = ()
+    http_send_url: ExactAddress | None = None
+    http_send_as: Literal["form", "json", "query"] = "form"
+    http_send_number_field: str = "to"
+    http_send_number_as: Literal["plus", "digits"] = "plus"
+    http_send_text_field: str = "text"
+    http_send_sender_field: str = "from"
+    http_sender: str = ""
+    http_send_extra: Annotated[str, AfterValidator(_pairs)] = ""
+    http_send_header: Annotated[str, AfterValidator(_header)] = ""
+    http_sent_id_field: str = "id"
+    http_sent_status_field: str = ""
+    http_accepted_values: Values = ()
+    http_refused_values: Values = ()
+    http_later_values: Values = ()
     http_rate: Rate = 10
     simulator_rate: Rate = 1000
 

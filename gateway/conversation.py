@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.config import Settings
 from gateway.effects import Effects
@@ -26,7 +26,7 @@ from gateway.menus.visit import Facts, Programme, Visit
 from gateway.menus.wording import render
 from gateway.models import answers, editions
 from gateway.models.callers import Caller, find_caller
-from gateway.models.conversations import conversations, find_conversation
+from gateway.models.conversations import SESSION, conversations, find_conversation
 from gateway.models.store import Store, insert, insert_new
 from gateway.phones import calling_code
 from gateway.privacy import Keys
@@ -67,6 +67,9 @@ class Conversations:
         caller = self._keys.lookup(step.number)
         with self._store.write() as db:
             row = find_conversation(db, step.provider, step.session)
+            if step.dialled is not None:
+                row = self._of_this_session(db, row)
+                step = step if row is not None else replace(step, path=step.dialled, last=None)
             if row is None and step.path is not None:
                 row = self.begin(db, step, dialled=step.path)
             if row is None or row.caller != caller:
@@ -104,7 +107,7 @@ class Conversations:
         values = {
             "id": secrets.token_hex(16), "provider": step.provider, "session": step.session, "caller": caller,
             "channel": frozen.channel, "facts": frozen.to_json(), "offset": len(step.path or ()), "inputs": _NONE_YET,
-            "transcript": "", "page": 0, "answer": "", "resumed": resumed, "touched": self._now(),
+            "transcript": "", "page": 0, "answer": "", "resumed": resumed, "touched": self._now(), "request": None,
         }  # fmt: skip
         insert_new(db, insert(conversations, db.dialect.name).values(values))
         row = find_conversation(db, step.provider, step.session)
@@ -113,6 +116,8 @@ class Conversations:
 
     def advance(self, db: Connection, row: Row[Any], step: UssdStep) -> Screen:
         """The screen after a step of a conversation; what it has to do is done. A repeat gets the first answer."""
+        if step.request is not None and step.request == row.request:
+            return Screen(row.answer, row.ended)
         count = _inputs_so_far(row, step)
         if count <= row.inputs:
             return self._again(row, step, count)
@@ -137,13 +142,20 @@ class Conversations:
             screen = Screen(render(closed, talk.language), True)
             talk.transcript.clear()  # what is not kept is not kept here either
         change |= {"transcript": _written(talk.transcript, rated), "page": talk.page, "inputs": count}
-        change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now()}
+        change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now(), "request": step.request}
         if offset != row.offset:
             change |= {"facts": facts.to_json(), "offset": offset}
         db.execute(update(conversations).where(conversations.c.id == row.id).values(change))
         return screen
 
     # inside ---------------------------------------------------------------------------------------
+
+    def _of_this_session(self, db: Connection, row: Row[Any] | None) -> Row[Any] | None:
+        """The row, unless it is so old that the provider must have given its session's id anew."""
+        if row is None or row.touched > self._now() - SESSION:
+            return row
+        db.execute(delete(conversations).where(conversations.c.id == row.id))
+        return None
 
     def _talk(self, facts: Facts, row: Row[Any], step: UssdStep, offset: int, count: int) -> Talk:
         """The talk after this request; of its effects only those of inputs that are new."""

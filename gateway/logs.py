@@ -12,6 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gateway.phones import scrub
 
+_SHORTEST_NUMBER = 10**7
 _HOOK = re.compile(r"(/hooks/[a-z]+/)[^/\s]{16,}")
 
 
@@ -58,5 +59,9 @@ def _blotted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_blotted(item) for item in value]
     if isinstance(value, dict):
-        return {key: _blotted(item) for key, item in value.items()}
-    return value
+        return {_blotted(str(key)): _blotted(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < _SHORTEST_NUMBER:
+        return value
+    return _blotted(str(value))

@@ -26,8 +26,8 @@ from gateway.models.messages import Draft, Kind, inbound
 from gateway.models.store import Store, insert, insert_new
 from gateway.phones import calling_code, is_mobile
 from gateway.privacy import Keys
-from gateway.providers import sending
 from gateway.providers.base import InboundSms, InboxCheck, OptOut, UssdStep
+from gateway.routing import choose
 
 _ = Words
 log = structlog.get_logger()
@@ -93,7 +93,7 @@ class SmsDesk:
                 kind=Kind.ANSWER,
                 number=sms.number,
                 text=screen.text,
-                provider=self._way_back(sms.provider),
+                provider=choose(db, self._settings, sms.number, now, came_by=sms.provider),
                 not_before=now,
                 expires=now + (ANSWER_EXPIRES if screen.ends else QUESTION_EXPIRES),
             )
@@ -206,11 +206,6 @@ class SmsDesk:
             return False
         db.execute(update(inbound).where(_is(sms)).values(was_menu=1))
         return True
-
-    def _way_back(self, provider: str) -> str:
-        """By the way the question came, where that provider is set up to send."""
-        can = sending(self._settings)
-        return provider if provider in can else can[0]
 
     def _stop(self, db: Connection, number: str) -> None:
         messages.opt_out(db, self._keys.lookup(number), self._today(), "SMS")

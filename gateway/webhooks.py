@@ -58,7 +58,7 @@ def blueprint(desks: Desks, settings: Settings) -> Blueprint:
         token = "/<token>" if provider.token_in_path else ""
         for event in provider.events:
             hooks.add_url_rule(
-                f"/{provider.name}{token}/{event}",
+                f"/{provider.name}{token}/{event}".rstrip("/"),
                 endpoint=f"{provider.name}-{event}",
                 view_func=Hook(provider, event, desks, settings),
                 methods=list(provider.methods),
@@ -98,21 +98,21 @@ class Hook:
         except Malformed as error:
             log.warning("hook.malformed", provider=self._provider.name, hook=self._event, reason=str(error))
             if self._event == "ussd":
-                return self._screen(_("Something went wrong. Please dial again."))
+                return self._screen(_("Something went wrong. Please dial again."), call)
             return _plain(f"{error}\n", 400)
         except (*DatabaseDown, KeyProblem) as error:
             log.error("hook.store_down", provider=self._provider.name, hook=self._event, error=type(error).__name__)
         except Exception as error:  # a villager gets a sentence, the provider a reason to come again
             log.error("hook.failed", provider=self._provider.name, hook=self._event, exc_info=error)
         if self._event == "ussd":
-            return self._screen(_("Not possible just now. Nothing was kept. Please try again later."))
+            return self._screen(_("Not possible just now. Nothing was kept. Please try again later."), call)
         return _plain("Not possible just now; please send it again.\n", 503)
 
     def _answer(self, call: Call) -> Response:
         match self._provider.parse(self._event, call):
             case UssdStep() as step:
                 screen = self._desks.talks.ussd(step)
-                body, content_type = self._provider.ussd_answer(screen.text, screen.ends)
+                body, content_type = self._provider.ussd_answer(screen.text, screen.ends, call)
                 return Response(body, content_type=content_type)
             case UssdEnd() as end:
                 self._desks.talks.ussd_ended(end)
@@ -129,8 +129,8 @@ class Hook:
         body, content_type = self._provider.thanks()
         return Response(body, content_type=content_type)
 
-    def _screen(self, words: Words) -> Response:
-        body, content_type = self._provider.ussd_answer(self._desks.talks.say(words), True)
+    def _screen(self, words: Words, call: Call) -> Response:
+        body, content_type = self._provider.ussd_answer(self._desks.talks.say(words), True, call)
         return Response(body, content_type=content_type)
 
 

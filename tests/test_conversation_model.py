@@ -57,7 +57,7 @@ DIAL_AGAIN = "Something went wrong. Please dial again."
 import os
 from hypothesis import Phase
 
-EXAMPLES = int(os.environ.get("EX", "40"))
+EXAMPLES = int(os.environ.get("EX", "120"))
 DERANDOMIZE = not os.environ.get("EX")
 PHASES = (Phase.generate, Phase.shrink) if os.environ.get("SHRINK") else (Phase.generate,)
 TEN_MINUTES = timedelta(minutes=10)

@@ -488,6 +488,21 @@ class TestTheShortestWay:
             "4 Withdraw my ratings\n0 Leave"
         )
 
+    @pytest.mark.parametrize(
+        ("communes", "menu"),
+        [
+            (FOUR, "Menu:\n1 Other commune\n2 Language\n3 Who sees what\n4 Withdraw my ratings\n0 Back"),
+            (FOUR[:1], "Menu:\n1 Language\n2 Who sees what\n3 Withdraw my ratings\n0 Back"),
+        ],
+        ids=["four communes", "one"],
+    )
+    def test_shows_only_what_exists_behind_8(self, communes: list[list[Any]], menu: str) -> None:
+        assert play(dial(caller("010303"), communes), "8").screen.text == menu
+
+    def test_offers_nothing_to_withdraw_where_nothing_can_be_rated(self) -> None:
+        at = Talk(dial(caller("010407"), [FOUR[1]]), "en", USSD)
+        assert at.screen.text == "Tean Kam: no rating is open now.\n1 Language\n2 Who sees what\n0 Leave"
+
     def test_goes_on_for_as_long_as_anybody_presses_keys(self) -> None:
         at = play(dial(caller("010407")), *["2", "3"] * 1500)
         assert at.screen.text.startswith("Tean Kam: no rating is open now.")

@@ -30,7 +30,7 @@ from gateway.models.store import Store
 from gateway.privacy import HASH_BYTES, Sealed
 from gateway.providers.base import Call, InboundSms, InboxCheck, OptOut, UssdStep
 from gateway.providers.simulator import Simulator, SimulatorSender
-from gateway.sms import ANSWERS_A_DAY, MENUS_A_DAY, SmsDesk
+from gateway.sms import ANSWERS_A_DAY, SmsDesk
 from gateway.text import segments
 from gateway.workers.outbox import Outbox
 from tests.conftest import COMMUNES, Installation
@@ -484,7 +484,7 @@ def test_what_is_not_understood_gets_the_menu(known: Installation) -> None:
 
 
 def test_at_most_three_times_a_day(me: Phone) -> None:
-    for _ in range(MENUS_A_DAY):
+    for _ in range(3):
         assert me.send("hello")
         me.house.clock.forward(hours=1)
     assert me.send("hello") is None
@@ -497,7 +497,7 @@ def test_at_most_three_times_a_day(me: Phone) -> None:
 
 def test_a_word_where_a_digit_was_asked_asks_again_and_counts(me: Phone) -> None:
     me.send("RATE", "2")
-    for _ in range(MENUS_A_DAY):
+    for _ in range(3):
         assert me.send("very good") == f"Reply with one number, 1 to 5.\n{HEALTH}"
     assert me.send("very good") is None
     assert me.send("5") == WHO
@@ -556,7 +556,7 @@ def test_stop_works_while_the_welcome_is_not_answered(stranger: Phone) -> None:
 
 
 def test_stop_works_after_the_menus_of_a_day_are_used_up(me: Phone) -> None:
-    for _ in range(MENUS_A_DAY + 1):
+    for _ in range(4):
         me.send("hello")
     assert me.send("STOP") == STOPPED
 

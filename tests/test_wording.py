@@ -19,7 +19,7 @@ from gateway.menus.phrases import Name, Words
 from gateway.menus.visit import Facts, Programme, Visit
 from gateway.menus.wording import CATALOGUES, catalogue, render
 from gateway.models.services import STANDARD
-from gateway.text import USSD, fits, is_gsm7, plain, segments, units
+from gateway.text import USSD, fits, in_gsm7, is_gsm7, plain, segments, units
 
 GATEWAY = Path(__file__).parents[1] / "gateway"
 TRANSLATED = ("km", "km-Latn")
@@ -141,6 +141,25 @@ class TestRendering:
         for sentence, files in sentences().items():
             if files & {"conversation.py", "webhooks.py"} and not placeholders(sentence):
                 assert fits(render(Words(sentence), language), USSD), sentence
+
+
+class TestLatinNames:
+    """An accent that GSM-7 lacks would cost a screen more than half its room."""
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("Chambâk", "Chambak"),
+            ("Kratié", "Kratié"),  # GSM-7 has it
+            ("Cha\u0302mbak", "Chambak"),
+            ("Ōsaka Ệ", "Osaka E"),
+            ("Khum 1 (€)", "Khum 1 (€)"),
+            ("ឃុំ", "ឃុំ"),
+            ("a ≠ b", "a ≠ b"),  # no letter: it would say something else
+        ],
+    )
+    def test_lose_the_accents_that_gsm7_lacks(self, name: str, shown: str) -> None:
+        assert in_gsm7(name) == shown
 
 
 # DOMAIN.md, Wording -------------------------------------------------------------------------------

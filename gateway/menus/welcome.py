@@ -37,7 +37,7 @@ def welcome(visit: Visit) -> Generator[Any, str, None]:
 def choose_commune(visit: Visit) -> Generator[Any, str, Commune]:
     """Where the caller lives: from one list, or by province and district where there are many."""
     communes = list(visit.programme.communes.values())
-    if all(commune.number <= FLAT for commune in communes):
+    if len(communes) > 1 and all(commune.number <= FLAT for commune in communes):
         options = tuple(Option(c.code, c.name, key=str(c.number)) for c in communes)
         return visit.programme.communes[(yield Choose(_("Commune:"), options))]
     for digits, question in ((2, _("Province:")), (4, _("District:"))):

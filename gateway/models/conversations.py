@@ -44,6 +44,7 @@ conversations = Table(
     Column("inputs", Integer, nullable=False),  # inputs received in all, 0 and 9 counted
     Column("transcript", Text, nullable=False),  # the values chosen; after a line break the services rated
     Column("page", Integer, nullable=False),
+    Column("request", Text),  # the provider's id of the last request, where it is needed to know a repeat
     Column("answer", Text, nullable=False),
     Column("ended", Boolean, nullable=False, server_default=false()),
     Column("scored", Boolean, nullable=False, server_default=false()),
@@ -69,7 +70,7 @@ def purge_round(db: Connection, round_id: int, now: datetime) -> None:
     mine = conversations.c.round_id == round_id
     blank = {
         "caller": bytes(HASH_BYTES), "round_id": None, "facts": "", "offset": 0, "inputs": 0, "transcript": "",
-        "page": 0, "answer": "", "ended": True, "scored": True, "resumed": True, "touched": now,
+        "page": 0, "request": None, "answer": "", "ended": True, "scored": True, "resumed": True, "touched": now,
     }  # fmt: skip
     on_the_line = conversations.c.touched > now - SESSION
     db.execute(update(conversations).where(mine, on_the_line).values(blank))

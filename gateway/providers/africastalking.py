@@ -88,7 +88,7 @@ class AfricasTalking(Provider):
             case _:
                 return self._ussd(fields)
 
-    def ussd_answer(self, text: str, ends: bool) -> tuple[str, str]:
+    def ussd_answer(self, text: str, ends: bool, call: Call) -> tuple[str, str]:
         """`CON` goes on, `END` closes."""
         return f"{'END' if ends else 'CON'} {text}", "text/plain; charset=utf-8"
 

@@ -48,7 +48,7 @@ class UssdStep:
     """One request of a USSD session.
 
     A provider that repeats the whole path gives `path`; one that sends the last input alone gives `last`
-    (None at the beginning) and, where it counts them, `position`, the number of inputs so far.
+    (None when nothing was typed) and, where it can, `position` or `request`, by which a repeat is known.
     """
 
     provider: str
@@ -58,6 +58,11 @@ class UssdStep:
     path: tuple[str, ...] | None = None
     last: str | None = None
     position: int | None = None
+    """The number of inputs so far."""
+    request: str | None = None
+    """The provider's id of this request, which another request of the session does not have."""
+    dialled: tuple[str, ...] | None = None
+    """With `last`: it may be the session's first request, and then these were dialled along with the code."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,7 @@ class Provider(ABC):
 
     name: ClassVar[str]
     events: ClassVar[tuple[str, ...]]
-    """The last part of the paths it posts to."""
+    """The last part of the paths it posts to; empty: it has one address for all."""
     token_in_path: ClassVar[bool]
     for_staff: ClassVar[bool] = False
     """Whether a panel login opens it."""
@@ -252,11 +257,14 @@ class Provider(ABC):
         """Whether the request is the provider's own; False when nothing is set up to tell."""
 
     @abstractmethod
-    def parse(self, event: str, call: Call) -> Event:
-        """What the request says. Raises Malformed."""
+    def parse(self, event: str, call: Call) -> Event | None:
+        """What the request says; None when there is nothing to do. Raises Malformed."""
 
-    def ussd_answer(self, text: str, ends: bool) -> tuple[str, str]:
-        """Body and content type of the answer to a USSD request; only of a provider that has USSD."""
+    def ussd_answer(self, text: str, ends: bool, call: Call) -> tuple[str, str]:
+        """Body and content type of the answer to a USSD request; only of a provider that has USSD.
+
+        Never raises, whatever the request was like.
+        """
         raise NotImplementedError(f"{self.name} has no USSD")
 
     def thanks(self) -> tuple[str, str]:
@@ -266,6 +274,8 @@ class Provider(ABC):
 
 LONGEST_PATH = 2000
 LONGEST_ID = 200
+LONGEST_SMS = 255 * 153
+"""Characters: the most parts an SMS can have, of 153 septets each."""
 
 
 def query(call: Call) -> dict[str, str]:
@@ -321,6 +331,8 @@ def field(fields: Mapping[str, object], name: str, longest: int = LONGEST_ID, *,
         raise Malformed(f"{name} is longer than {longest} characters")
     if "\0" in value or (not value.strip() and not empty):
         raise Malformed(f"{name} is empty")
+    if any("\ud800" <= char <= "\udfff" for char in value):  # JSON can hold half a character; nothing stores one
+        raise Malformed(f"{name} is no text")
     return value
 
 
@@ -330,3 +342,11 @@ def number(fields: Mapping[str, object], name: str) -> str:
         return e164(field(fields, name, 40))
     except NotANumber as error:
         raise Malformed(f"{name}: {error}") from None
+
+
+def sender(fields: Mapping[str, object], name: str) -> str | None:
+    """Who an SMS is from, as E.164; None for a short code or an advert's name. Raises Malformed."""
+    try:
+        return e164(field(fields, name, empty=True))
+    except NotANumber:
+        return None

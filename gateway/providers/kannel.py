@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from gateway.config import Settings
-from gateway.phones import NotANumber, e164
 from gateway.privacy import same_token
 from gateway.providers.base import (
+    LONGEST_SMS,
     Call,
     Delivery,
     Event,
@@ -26,10 +26,9 @@ from gateway.providers.base import (
     Reason,
     Receipt,
     field,
+    sender,
 )
 
-LONGEST_SMS = 255 * 153
-"""Characters: the most parts an SMS can have, of 153 septets each."""
 MOST_FIELDS = 100
 
 CHARSETS: dict[str, str] = {
@@ -98,15 +97,11 @@ class Kannel(Provider):
         return self._receipt(fields, said) if event == "receipt" else self._sms(call.token, fields, said)
 
     def _sms(self, token: str, fields: Mapping[str, bytes], said: dict[str, str]) -> InboundSms:
-        sender: str | None
-        try:
-            sender = e164(field(said, "from", empty=True))
-        except NotANumber:  # a short code, or an advert's name
-            sender = None
+        number = sender(said, "from")
         if "text" in fields:
             said["text"] = _text(fields["text"], said.get("charset", ""), said.get("coding", ""))
         text = field(said, "text", LONGEST_SMS, empty=True)
-        return InboundSms(self.name, _id(token, fields, said), sender, text)
+        return InboundSms(self.name, _id(token, fields, said), number, text)
 
     def _receipt(self, fields: Mapping[str, bytes], said: Mapping[str, str]) -> Receipt:
         message, status = field(said, "m"), field(said, "status")

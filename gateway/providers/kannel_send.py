@@ -5,24 +5,14 @@ One GET a message. Kannel gives no id back: ours is written into the address of 
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import structlog
-
 from gateway.config import Settings
-from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
-from gateway.providers.wire import Answer, Lost, NotSent, Wire
+from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Unknown
+from gateway.providers.one_by_one import OneByOne
+from gateway.providers.wire import Answer
 from gateway.text import is_gsm7
 
-log = structlog.get_logger()
-
-THREADS = 4
-BEGIN_SHARE = 2 / 3
-"""A request begins in this share of the time only: one that the deadline cuts leaves its message in doubt."""
 RECEIPTS = 1 | 2 | 4 | 8 | 16
 """Which receipts to send: delivered, failed, buffered, taken and not taken by the operator's centre."""
 
@@ -48,16 +38,14 @@ ANSWERS: tuple[tuple[range, str, Refused | Unknown], ...] = (
 The rest, the other 5xx among them, is in doubt: nothing says that the message was not taken.
 """
 
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 
-
-class KannelSender(Sender):
-    """Sends over at most `THREADS` connections. Cutting a long text into parts is Kannel's."""
+class KannelSender(OneByOne):
+    """Cutting a long text into parts is Kannel's."""
 
     name = "kannel"
 
     def __init__(self, settings: Settings) -> None:
-        self._wire = Wire(THREADS)
+        super().__init__(settings)
         self._url = settings.kannel_send_url or ""
         self._login = {"username": settings.kannel_username, "password": settings.kannel_password}
         self._from = {"from": settings.kannel_sender} if settings.kannel_sender else {}
@@ -65,35 +53,20 @@ class KannelSender(Sender):
             f"{settings.address.replace('%', '%%')}/hooks/kannel/{token}/receipt"
             for token in settings.kannel_webhook_tokens[:1]
         ]
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=self.name)
 
-    def send(self, batch: Sequence[Outgoing], seconds: float) -> list[Outcome]:
-        """Sends messages, each in a request of its own."""
-        now = time.monotonic()
-        begin_by, end = now + seconds * BEGIN_SHARE, now + seconds
-        return list(self._pool.map(lambda message: self._send(message, begin_by, end), batch))
+    def request(self, message: Outgoing, seconds: float) -> Answer:
+        """Kannel's answer."""
+        return self._wire.request("GET", self._url, seconds, params=self._params(message))
 
-    def close(self) -> None:
-        """Lets go of threads and connections."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._wire.close()
-
-    def _send(self, message: Outgoing, begin_by: float, end: float) -> Outcome:
-        if not _NUMBER.fullmatch(message.number):  # with a space in it, Kannel would take it for two
-            return Refused(Reason.BAD_NUMBER, for_now=False)
-        try:
-            now = time.monotonic()
-            if now > begin_by:
-                raise NotSent("not sent: the others took the time")
-            answer = self._wire.request("GET", self._url, end - now, params=self._params(message))
-            return _outcome(answer, message)
-        except NotSent as problem:
-            return Refused(Reason.GATEWAY_DOWN, True, str(problem))
-        except Lost as problem:
-            return Unknown(Reason.NO_ANSWER if problem.late else Reason.CUT_OFF, str(problem))
-        except Exception as problem:  # whatever it is, the request may have gone out
-            log.error("kannel.failed", error=type(problem).__name__)
-            return Unknown(Reason.UNCLEAR, type(problem).__name__)
+    def outcome(self, message: Outgoing, answer: Answer) -> Outcome:
+        """By the tables above."""
+        said = f"HTTP {answer.status}"
+        if 200 <= answer.status < 300:
+            return Accepted(message.id) if answer.body.startswith(ACCEPTED) else Unknown(Reason.UNCLEAR, said)
+        for statuses, words, meaning in ANSWERS:
+            if answer.status in statuses and answer.body.startswith(words.encode()):
+                return replace(meaning, said=f"{said} {words}".strip())
+        return Unknown(Reason.UNCLEAR, said)
 
     def _params(self, message: Outgoing) -> dict[str, str | bytes]:
         params: dict[str, str | bytes] = {**self._login, **self._from, "to": message.number}
@@ -101,18 +74,7 @@ class KannelSender(Sender):
             params |= {"text": message.text, "coding": "0", "charset": "UTF-8"}
         else:
             params |= {"text": message.text.encode("utf-16-be"), "coding": "2", "charset": "UTF-16BE"}
-        for address in self._receipts:  # Kannel puts in what % stands before
+        for address in self._receipts:  # Kannel puts its values in at each %
             query = f"m={message.id}&status=%d&answer=%A&smsc=%i"
             params |= {"dlr-mask": str(RECEIPTS), "dlr-url": f"{address}?{query}"}
         return params
-
-
-def _outcome(answer: Answer, message: Outgoing) -> Outcome:
-    """What became of a message."""
-    said = f"HTTP {answer.status}"
-    if 200 <= answer.status < 300:
-        return Accepted(message.id) if answer.body.startswith(ACCEPTED) else Unknown(Reason.UNCLEAR, said)
-    for statuses, words, outcome in ANSWERS:
-        if answer.status in statuses and answer.body.startswith(words.encode()):
-            return replace(outcome, said=f"{said} {words}".strip())
-    return Unknown(Reason.UNCLEAR, said)

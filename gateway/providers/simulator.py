@@ -67,7 +67,7 @@ class Simulator(Provider):
         last = field(fields, "input", LONGEST_PATH, empty=True)
         return UssdStep(self.name, session, caller, last=last, position=position)
 
-    def ussd_answer(self, text: str, ends: bool) -> tuple[str, str]:
+    def ussd_answer(self, text: str, ends: bool, call: Call) -> tuple[str, str]:
         """As JSON."""
         return json.dumps({"text": text, "ends": ends}, ensure_ascii=False), "application/json"
 

@@ -14,8 +14,8 @@ from typing import ClassVar
 from twilio.request_validator import RequestValidator
 
 from gateway.config import Settings
-from gateway.phones import NotANumber, e164
 from gateway.providers.base import (
+    LONGEST_SMS,
     Call,
     Delivery,
     Event,
@@ -27,10 +27,8 @@ from gateway.providers.base import (
     field,
     form,
     query,
+    sender,
 )
-
-LONGEST_SMS = 255 * 153
-"""Characters: the most parts an SMS can have, of 153 septets each."""
 
 STATUSES: dict[str, Delivery] = {
     "accepted": Delivery.ON_THE_WAY,
@@ -144,14 +142,9 @@ class Twilio(Provider):
         return '<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml"
 
     def _sms(self, fields: Mapping[str, str]) -> InboundSms:
-        sender: str | None
-        try:
-            sender = e164(field(fields, "From", empty=True))
-        except NotANumber:  # a short code, an advert's name, another channel
-            sender = None
         text = field({"Body": "", **fields}, "Body", LONGEST_SMS, empty=True)
         text = OPT_OUT_TYPES.get(fields.get("OptOutType", "").upper(), text)
-        return InboundSms(self.name, field(fields, "MessageSid"), sender, text)
+        return InboundSms(self.name, field(fields, "MessageSid"), sender(fields, "From"), text)
 
     def _receipt(self, fields: Mapping[str, str], ours: str) -> Receipt:
         sid, status = field(fields, "MessageSid"), field(fields, "MessageStatus")

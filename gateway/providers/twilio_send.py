@@ -10,13 +10,11 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import structlog
-from twilio.base.exceptions import TwilioException
 from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -32,16 +30,13 @@ from gateway.providers.base import (
     Reason,
     Receipt,
     Refused,
-    Sender,
     Unknown,
 )
-from gateway.providers.wire import Lost, NotSent, Wire
+from gateway.providers.one_by_one import OneByOne
+from gateway.providers.wire import Answer, Wire
 
 log = structlog.get_logger()
 
-THREADS = 8
-BEGIN_SHARE = 2 / 3
-"""A request begins in this share of the time only: one that the deadline cuts leaves its message in doubt."""
 PAGE = 100
 MOST_LISTED = 2000
 """Messages read in one look-up; when it takes more to come to the time in question, nothing is concluded."""
@@ -67,8 +62,8 @@ _NO_ENVIRONMENT = {"TWILIO_REGION": "", "TWILIO_EDGE": ""}
 """In place of the process's environment, where the SDK would look for another host and other secrets."""
 
 
-class TwilioSender(Sender):
-    """Sends over at most `THREADS` connections."""
+class TwilioSender(OneByOne):
+    """Sends as the SDK asks, and reads the answer itself: the SDK's errors quote addresses."""
 
     name = "twilio"
     words: ClassVar[twilio.Vocabulary] = twilio.Twilio.words
@@ -77,6 +72,7 @@ class TwilioSender(Sender):
     """Whether its list of messages can be cut down to one number."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         mine = {what: getattr(settings, f"{self.name}_{what}") for what in _SETTINGS}
         self._account, self._token = mine["account_sid"], mine["auth_token"]
         self._base = mine["base_url"] or self.home
@@ -85,14 +81,40 @@ class TwilioSender(Sender):
         # an address that only this machine can reach makes them refuse the message (21609)
         reachable = not settings.is_local or is_loopback(self._base)
         self._callback = f"{settings.address}/hooks/{self.name}/receipt" if reachable else None
-        self._wire = Wire(THREADS)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=self.name)
 
-    def send(self, batch: Sequence[Outgoing], seconds: float) -> list[Outcome]:
-        """Sends messages, a request each."""
-        now = time.monotonic()
-        begin_by, end = now + seconds * BEGIN_SHARE, now + seconds
-        return list(self._pool.map(lambda message: self._send(message, begin_by, end), batch))
+    def request(self, message: Outgoing, seconds: float) -> Answer:
+        """One message."""
+        line = _Line(self._wire, time.monotonic() + seconds)
+        try:
+            self._client(line).messages.create(
+                to=message.number,
+                body=message.text,
+                smart_encoded=False,  # the text goes out as it was counted, and is known again when we look it up
+                status_callback=self._callback and f"{self._callback}?m={message.id}",
+                **self._sender,
+            )
+        except Exception:
+            if line.answer is None:
+                raise
+        assert line.answer is not None  # whatever the SDK thinks of it
+        return line.answer
+
+    def outcome(self, message: Outgoing, answer: Answer) -> Outcome:
+        """By its error code, else by the HTTP status; accepted with an id only."""
+        body = answer.json()
+        fields = body if isinstance(body, dict) else {}
+        said = f"HTTP {answer.status}"
+        if 200 <= answer.status < 300:
+            sid = fields.get("sid")
+            well = isinstance(sid, str) and _SID.fullmatch(sid)
+            return Accepted(str(sid)) if well else Unknown(Reason.UNCLEAR, f"{said} without an id")
+        code = str(fields.get("code"))
+        if twilio.CODE.fullmatch(code):
+            said = f"{said}, {code}"
+        if 400 <= answer.status < 500 and (reason := self.words.errors.get(code)):
+            return Refused(reason, reason in FOR_NOW, said)
+        meanings = (outcome for statuses, outcome in STATUSES.items() if answer.status in statuses)
+        return replace(next(meanings, Unknown(Reason.UNCLEAR)), said=said)
 
     def look_up(self, doubtful: Sequence[Doubtful], seconds: float) -> list[Receipt]:
         """By the provider's id where we have it, else by the one message of this text to this number at that time."""
@@ -105,49 +127,11 @@ class TwilioSender(Sender):
         found = [receipt for number, group in groups.items() for receipt in self._matched(number, group, end)]
         return [receipt for receipt in (*known, *found) if receipt is not None]
 
-    def close(self) -> None:
-        """Lets go of threads and connections."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._wire.close()
-
     def _client(self, line: _Line) -> Any:
         """The SDK's client for what is asked within one deadline."""
         client = Client(self._account, self._token, http_client=line, environment=_NO_ENVIRONMENT)
         client.api.base_url = self._base
         return client
-
-    def _send(self, message: Outgoing, begin_by: float, end: float) -> Outcome:
-        line = _Line(self._wire, end)
-        try:
-            if time.monotonic() > begin_by:
-                raise NotSent("not sent: the others took the time")
-            sent = self._client(line).messages.create(
-                to=message.number,
-                body=message.text,
-                smart_encoded=False,  # the text goes out as it was counted, and is known again when we look it up
-                status_callback=self._callback and f"{self._callback}?m={message.id}",
-                **self._sender,
-            )
-        except NotSent as problem:
-            return Refused(Reason.GATEWAY_DOWN, True, str(problem))
-        except Lost as problem:
-            return Unknown(Reason.NO_ANSWER if problem.late else Reason.CUT_OFF, str(problem))
-        except TwilioException as problem:  # its texts quote the address: nothing but its code goes on
-            return self._refused(line.status, str(getattr(problem, "code", "")))
-        except Exception as problem:  # whatever it is, the request may have gone out
-            log.error(f"{self.name}.failed", error=type(problem).__name__, status=line.status)
-            return Unknown(Reason.UNCLEAR, f"HTTP {line.status}, {type(problem).__name__}")
-        if not isinstance(sent.sid, str) or not _SID.fullmatch(sent.sid):
-            return Unknown(Reason.UNCLEAR, f"HTTP {line.status} without an id")
-        return Accepted(sent.sid)
-
-    def _refused(self, status: int, code: str) -> Outcome:
-        said = f"HTTP {status}, {code}" if twilio.CODE.fullmatch(code) else f"HTTP {status}"
-        reason = self.words.errors.get(code) if 400 <= status < 500 else None
-        if reason is not None:
-            return Refused(reason, reason in FOR_NOW, said)
-        meanings = (outcome for statuses, outcome in STATUSES.items() if status in statuses)
-        return replace(next(meanings, Unknown(Reason.UNCLEAR)), said=said)
 
     def _fetched(self, message: Doubtful, end: float) -> Receipt | None:
         if not _SID.fullmatch(message.provider_id or ""):
@@ -198,8 +182,8 @@ class _Line(HttpClient):  # type: ignore[misc]
 
     def __init__(self, wire: Wire, end: float) -> None:
         self._wire, self._end = wire, end
-        self.status = 0
-        """Of the last answer."""
+        self.answer: Answer | None = None
+        """The last one."""
 
     def request(
         self,
@@ -214,9 +198,9 @@ class _Line(HttpClient):  # type: ignore[misc]
     ) -> Response:
         """The answer. Raises NotSent, Lost."""
         seconds = self._end - time.monotonic()
-        answer = self._wire.request(method, uri, seconds, params=params, data=data, headers=headers, auth=auth)
-        self.status = answer.status
-        return Response(answer.status, answer.body.decode("utf-8", "replace"))
+        parts = {"params": params, "data": data, "headers": headers, "auth": auth}
+        self.answer = self._wire.request(method, uri, seconds, **parts)
+        return Response(self.answer.status, self.answer.body.decode("utf-8", "replace"))
 
 
 def _is(record: Any, message: Doubtful) -> bool:

@@ -6,10 +6,11 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from gateway.config import is_loopback
+from gateway.config import Settings, is_loopback
 
-WORDS_IN_PATHS = ("africastalking", "kannel", "http")
+TOKEN_IN_PATH = ("africastalking", "kannel", "http")
 """Who knows the gateway by a token in the path; the others sign."""
 
 
@@ -47,16 +48,22 @@ class Setup:
     """Seconds before the first receipt, and between one and the next."""
     show_numbers: bool = False
     allow_remote: bool = False
+    settings: Settings | None = None
+    """The gateway's: what they say of the generic provider is how that one is played."""
 
     def __post_init__(self) -> None:
+        hooks = urlsplit(self.hooks)
+        if self.hooks and (hooks.scheme not in ("http", "https") or not hooks.hostname):
+            raise WrongSetup("--hooks must be a web address such as http://127.0.0.1:8000")
         if not self.allow_remote:
             if self.hooks and not is_loopback(self.hooks):
                 raise WrongSetup("--hooks is not on this machine; add --allow-remote if you mean it")
-            if not is_loopback(f"//{self.host}"):
+            if not is_loopback(f"//[{self.host}]" if ":" in self.host else f"//{self.host}"):
                 raise WrongSetup("--host is not this machine alone; add --allow-remote if you mean it")
-        if self.hooks and not (self.token if self.provider in WORDS_IN_PATHS else self.secret):
-            needed = "--token, as in its webhook tokens" if self.provider in WORDS_IN_PATHS else "--secret, to sign with"
-            raise WrongSetup(f"with --hooks the gateway must know who calls: give {needed}")
+        if self.hooks and self.provider in TOKEN_IN_PATH and not self.token:
+            raise WrongSetup("with --hooks it takes --token, one of the gateway's webhook tokens")
+        if self.hooks and self.provider not in TOKEN_IN_PATH and not self.secret:
+            raise WrongSetup("with --hooks it takes --secret, to sign what it calls back")
 
 
 class Faults:
@@ -64,7 +71,7 @@ class Faults:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self.random = random.Random(setup.seed)
+        self.random = random.Random(setup.seed)  # noqa: S311  # no secret
         self._left = setup.throttle or 0.0
         self._seen = time.monotonic()
 

@@ -70,7 +70,7 @@ class Answer:
     type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def bytes(self, stays: bool) -> bytes:
+    def encoded(self, stays: bool) -> bytes:
         """As it goes out."""
         head = f"HTTP/1.1 {self.status} {_phrase(self.status)}\r\nContent-Length: {len(self.body)}\r\n"
         if self.type:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, or_, select, update
 
+from gateway import routing
 from gateway.config import Settings
 from gateway.conversation import utc_now
 from gateway.models.messages import Kind, Move, State, messages, move, move_where, number_of, opt_out, opt_outs
@@ -45,6 +46,7 @@ class Outbox:
     ) -> None:
         self._store = store
         self._keys = keys
+        self._settings = settings
         self._zone = settings.zone
         self._sender = sender
         self._now = now
@@ -111,6 +113,7 @@ class Outbox:
             for row in rows:
                 self._settle(db, row, outcomes[row.id], taken)
             apply_kept(db, self._now(), self._zone)
+            routing.note(db, self._settings, self._sender.name, said, self._now())
         return len(batch)
 
     def _unsealed(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
@@ -134,7 +137,7 @@ class Outbox:
         return [rows[message] for message in ids if message in rows]
 
     def _taken(self, db: Connection, outcomes: Sequence[Outcome]) -> set[str]:
-        """Which of the provider's ids it gave before: a second message must not have it, or none could be settled."""
+        """Which of the provider's ids it gave before: whose would the receipts of a second one be?"""
         given = [outcome.provider_id for outcome in outcomes if isinstance(outcome, Accepted)]
         mine = (messages.c.provider == self._sender.name) & messages.c.provider_id.in_(given)
         return {"", *db.scalars(select(messages.c.provider_id).where(mine))}

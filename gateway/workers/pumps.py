@@ -41,9 +41,10 @@ class Signals:
     A plain flag: an Event has a lock, which the very thread that the signal interrupts may hold.
     """
 
-    def __init__(self) -> None:
+    stop = False
+
+    def hear(self) -> None:
         """From here on SIGINT and SIGTERM are heard. RQ hears them itself, but only while Redis is there."""
-        self.stop = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._heard)
 
@@ -105,13 +106,15 @@ class OutboxWorker(SimpleWorker):
     """RQ's worker with short leases: one that was killed is noticed within 20 seconds (DEPENDENCIES.md)."""
 
     signals: Signals
+    max_connection_wait_time = POLL_SECONDS
+    """So long it waits at most before it looks again for a Redis that is gone; RQ's own is a minute."""
 
     def handle_warm_shutdown_request(self) -> None:
         """Notes that a signal came: RQ itself leaves its loop the same way when Redis is gone."""
         self.signals.stop = True
 
     def _install_signal_handlers(self) -> None:
-        super()._install_signal_handlers()
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
         self._stop_requested = self.signals.stop  # one may have come before
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
@@ -122,6 +125,7 @@ class OutboxWorker(SimpleWorker):
 def run(settings: Settings, burst: bool) -> None:
     """Works until told to stop; `burst`: until nothing is due."""
     signals = Signals()
+    signals.hear()
     store, keys = Store(settings.database), Keys(settings)
     senders = all_senders(settings)
     _pumps[:] = [Pump(Outbox(store, keys, settings, sender), sender.name, signals) for sender in senders]

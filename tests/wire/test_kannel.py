@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.config import Settings
 from gateway.providers.base import (
+    LONGEST_SMS,
     Accepted,
     Call,
     Delivery,
@@ -23,8 +24,9 @@ from gateway.providers.base import (
     Refused,
     Unknown,
 )
-from gateway.providers.kannel import LONGEST_SMS, MOST_FIELDS, Kannel
-from gateway.providers.kannel_send import THREADS, KannelSender
+from gateway.providers.kannel import MOST_FIELDS, Kannel
+from gateway.providers.kannel_send import KannelSender
+from gateway.providers.one_by_one import THREADS
 from gateway.providers.wire import Answer, Wire
 from tests.wire.harness import In, Out, send_out, take_in
 from tests.wire.server import Reply, WireServer

@@ -17,7 +17,7 @@ from gateway.providers.base import Delivery, Doubtful, Reason, Receipt
 from gateway.providers.twilio_send import CLOCKS_DIFFER, MOST_LISTED, PAGE, TwilioSender
 from tests.wire.harness import captured
 from tests.wire.server import Got, Reply, WireServer
-from tests.wire.twilio_speakers import HTML, LONG_KHMER, ONE, OURS, SOMLENG, TWILIO, TWO, Service
+from tests.wire.twilio_speakers import HTML, LONG_KHMER, ONE, OURS, SOMLENG, TOKEN, TWILIO, TWO, Service
 
 SENT = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 DOUBT = Doubtful(OURS, ONE, LONG_KHMER, SENT, SENT + timedelta(seconds=30))
@@ -108,7 +108,7 @@ def test_a_message_whose_id_is_known(
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(404, json.dumps({"code": 20404, "message": f"no {ONE}", "status": 404})),
+        Reply(404, json.dumps({"code": 20404, "message": f"no {ONE}, {TOKEN}", "status": 404})),
         Reply(401),
         Reply(429),
         Reply(500),

@@ -14,6 +14,7 @@ from twilio.request_validator import RequestValidator
 
 from gateway.config import Settings
 from gateway.providers.base import (
+    LONGEST_SMS,
     Accepted,
     Delivery,
     Event,
@@ -25,9 +26,10 @@ from gateway.providers.base import (
     Refused,
     Unknown,
 )
+from gateway.providers.one_by_one import THREADS
 from gateway.providers.somleng import Somleng, SomlengSender
-from gateway.providers.twilio import LONGEST_SMS, Twilio
-from gateway.providers.twilio_send import THREADS, TwilioSender
+from gateway.providers.twilio import Twilio
+from gateway.providers.twilio_send import TwilioSender
 from gateway.providers.wire import Answer, Wire
 from tests.wire.harness import In, Out, send_out
 from tests.wire.server import Got, Reply
@@ -167,8 +169,8 @@ class Service:
         """The answer to a message that it takes."""
         return Reply(201, json.dumps(self.record(**change)))
 
-    def error(self, code: Any, status: int | None = None, message: str = f"The number {ONE} is no good") -> Reply:
-        """The answer to one that it does not take; its text quotes the number, as theirs do."""
+    def error(self, code: Any, status: int | None = None, message: str = f"Not {ONE} with {TOKEN}") -> Reply:
+        """The answer to one that it does not take; its text quotes the number, as theirs do, and worse."""
         status = self.api_errors if status is None else status
         more = f"https://www.twilio.com/docs/errors/{code}"
         return Reply(status, json.dumps({"code": code, "message": message, "more_info": more, "status": status}))
@@ -321,7 +323,7 @@ def common_out(of: Service) -> list[Out]:
 
     too_many = (Refused(Reason.THROTTLED, True, "HTTP 429"),)
     problem = {"type": "x", "title": ONE, "status": 201, "code": 21610, "detail": ONE}
-    no_json, no_id = ", JSONDecodeError", " without an id"
+    no_id = " without an id"
     return [
         Out("taken", of.created(), taken, one, ({**sent, "form": whole, "headers": auth},)),
         Out("in Khmer", of.created(), taken, (Outgoing(OURS, ONE, LONG_KHMER),), ({"form": {"Body": LONG_KHMER}},)),
@@ -351,7 +353,7 @@ def common_out(of: Service) -> list[Out]:
         of.error_case("21606", Refused(Reason.SETUP, False, f"HTTP {of.api_errors}, 21606")),
         of.error_case(99999, Refused(Reason.SETUP, False, f"HTTP {of.api_errors}, 99999")),
         of.error_case(ONE, Refused(Reason.SETUP, False, f"HTTP {of.api_errors}")),
-        of.error_case([21610], Refused(Reason.SETUP, False, f"HTTP {of.api_errors}")),
+        of.error_case({"21610": 1}, Refused(Reason.SETUP, False, f"HTTP {of.api_errors}")),
         Out("a code with a 5xx proves nothing", of.error(21610, 500), (doubt(500, ", 21610"),)),
         Out("problem details", Reply(400, json.dumps(problem)), (Refused(Reason.OPTED_OUT, False, "HTTP 400, 21610"),)),
         # the HTTP status
@@ -367,16 +369,16 @@ def common_out(of: Service) -> list[Out]:
         Out("bad gateway", Reply(502, HTML), (doubt(502, ""),)),
         Out("unavailable", Reply(503), (doubt(503, ""),)),
         # the body
-        Out("HTML", Reply(200, HTML, {"Content-Type": "text/html"}), (doubt(200, no_json),)),
+        Out("HTML", Reply(200, HTML, {"Content-Type": "text/html"}), (doubt(200, no_id),)),
         Out("empty", Reply(201), (doubt(201, no_id),)),
         Out("no content", Reply(204), (doubt(204, no_id),)),
         Out("no UTF-8", Reply(201, b'{"sid": "\xff"}'), (doubt(201, no_id),)),
-        Out("a list", Reply(201, "[1]"), (doubt(201, ", AttributeError"),)),
+        Out("a list", Reply(201, "[1]"), (doubt(201, no_id),)),
         Out("no id", of.created(sid=None), (doubt(201, no_id),)),
         Out("an id that is a number", of.created(sid=7), (doubt(201, no_id),)),
         Out("an id that leads elsewhere", of.created(sid="../../Accounts"), (doubt(201, no_id),)),
         Out("JSON of another type", Reply(201, of.created().body, {"Content-Type": "text/plain"}), (Accepted(of.sid),)),
-        Out("nested without end", Reply(201, "[" * 100_000), (doubt(201, ", RecursionError"),)),
+        Out("nested without end", Reply(201, "[" * 100_000), (doubt(201, no_id),)),
         # the connection
         Out("cut off", Reply(201, of.created().body, cut=20), (cut,)),
         Out("hung up", Reply(hang_up=True), (cut,)),

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("inputs", sa.Integer(), nullable=False),
         sa.Column("transcript", sa.Text(), nullable=False),
         sa.Column("page", sa.Integer(), nullable=False),
+        sa.Column("request", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("ended", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("scored", sa.Boolean(), server_default=sa.false(), nullable=False),
