@@ -11,7 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, select, tuple_, update
 
 from gateway.config import Settings
 from gateway.conversation import utc_now
@@ -21,6 +21,7 @@ from gateway.providers.base import Delivery, Reason, Receipt
 
 log = structlog.get_logger()
 
+_HAS_ID = messages.c.provider_id.is_not(None)
 MOVES = {Delivery.ON_THE_WAY: Move.ACCEPT, Delivery.DELIVERED: Move.DELIVER, Delivery.FAILED: Move.FAIL}
 """What a receipt does to a message."""
 
@@ -41,7 +42,10 @@ class ReceiptDesk:
         now = self._now()
         with self._store.write() as db:
             if receipt.message is not None:
-                found = db.scalar(select(messages.c.id).where(messages.c.id == receipt.message))
+                this = (messages.c.id == receipt.message) & (messages.c.provider == receipt.provider)
+                found = db.scalar(select(messages.c.id).where(this))
+                if receipt.provider_id:
+                    db.execute(update(messages).where(this, ~_HAS_ID).values(provider_id=receipt.provider_id))
             else:
                 found = _find(db, receipt.provider, receipt.provider_id)
             if found is None:

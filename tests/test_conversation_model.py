@@ -403,6 +403,14 @@ class Machine(RuleBasedStateMachine):
         self.compare(call)
         self.press(call, moves)
 
+    @rule(which=st.integers(0, 3), minutes=st.sampled_from([0, 5, 9, 11]), moves=MOVES)
+    @precondition(lambda self: self.live())
+    def somebody_is_cut_off_and_dials_again(self, which: int, minutes: int, moves: list[Move]) -> None:
+        live = self.live()
+        call = live[which % len(live)]
+        self.clock.forward(minutes=minutes)
+        self.somebody_dials(call.phone, call.provider, "", moves)
+
     @rule(which=st.integers(0, 3), moves=MOVES)
     @precondition(lambda self: self.live())
     def somebody_goes_on(self, which: int, moves: list[Move]) -> None:
@@ -499,8 +507,8 @@ class Machine(RuleBasedStateMachine):
         self.model.programme.services["health"] = (2, name)
         self.publish(update(services).where(services.c.id == "health").values(name_en=name))
 
-    @initialize()
-    def staff_open_a_round(self, which: int = 0) -> None:
+    @initialize(which=st.sampled_from([0, 0, 0, 3]))
+    def staff_open_a_round(self, which: int) -> None:
         programme = self.model.programme
         codes = [code for code in programme.communes() if code not in programme.rounds][: 2 if which == 3 else None]
         if not codes:
@@ -525,7 +533,7 @@ class Machine(RuleBasedStateMachine):
         for call in self.model.calls:
             call.purged |= call.round == closing
         if which:
-            self.staff_open_a_round()
+            self.staff_open_a_round(which)
 
     # inside -------------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Http(Played):
         for name in (number, text):
             if not fields.get(name):
                 return as_json(400, {"error": f"{name} is missing"})
-        return [Sms(fields[number], fields[text], "", fields.get(self._set.http_reference_field, ""))]
+        return [Sms(fields[number], fields[text], "", fields.get("".join(self._set.http_reference_field[:1]), ""))]
 
     def refusal(self, sms: Sms) -> str:
         """For no number, or by its code."""
@@ -80,8 +80,8 @@ class Http(Played):
         """On the way, then where it ended."""
         ends = self._set.http_failed_values if taken.code else self._set.http_delivered_values
         fields = {self._set.http_id_field[0]: taken.id}
-        if self._set.http_reference_field:
-            fields[self._set.http_reference_field] = taken.sms.ours
+        for name in self._set.http_reference_field[-1:]:
+            fields[name] = taken.sms.ours
         name = self._set.http_status_field
         return [self._posted("receipt", {**fields, name: status}) for status in ("sent", *ends[:1])]
 

@@ -10,6 +10,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from redis import Redis
@@ -24,6 +25,7 @@ from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 from gateway.providers import all_senders
 from gateway.workers.outbox import Outbox
+from gateway.workers.reconcile import Reconciler
 from gateway.workers.wakeups import QUEUE
 
 log = structlog.get_logger()
@@ -55,8 +57,12 @@ class Signals:
 class Pump:
     """Sends one provider's messages, in a thread of its own."""
 
-    def __init__(self, outbox: Outbox, name: str, signals: Signals) -> None:
+    def __init__(
+        self, outbox: Outbox, name: str, signals: Signals, look_up: Callable[[], object] = lambda: None
+    ) -> None:
+        """`look_up` is called after each look into the outbox: it asks what became of messages in doubt."""
         self._outbox = outbox
+        self._look_up = look_up
         self._signals = signals
         self._due = threading.Event()
         self._stopped = threading.Event()
@@ -86,6 +92,7 @@ class Pump:
             self._due.clear()
             try:
                 self.drain()
+                self._look_up()
             except DatabaseDown as error:
                 log.error("pump.database_down", error=type(error).__name__)
             except Exception as error:  # a pump that ended would be missed by nobody
@@ -128,7 +135,15 @@ def run(settings: Settings, burst: bool) -> None:
     signals.hear()
     store, keys = Store(settings.database), Keys(settings)
     senders = all_senders(settings)
-    _pumps[:] = [Pump(Outbox(store, keys, settings, sender), sender.name, signals) for sender in senders]
+    _pumps[:] = [
+        Pump(
+            Outbox(store, keys, settings, sender),
+            sender.name,
+            signals,
+            look_up=Reconciler(store, keys, settings, sender).look,
+        )
+        for sender in senders
+    ]
     try:
         if burst:
             while sum(pump.drain() for pump in _pumps):
