@@ -128,7 +128,7 @@ class Conversations:
         talk = self._talk(facts, row, step, offset, count)
         screen = talk.screen
         change: dict[str, Any] = {}
-        rated = _rated(row)
+        rated = _listed(row.rated)
         try:
             for asked in talk.effects:
                 # what was rated before a step back is discarded, too
@@ -136,12 +136,12 @@ class Conversations:
                 self._effects.apply(db, effect, step.number, row.channel)
                 if isinstance(effect, Save):
                     rated.append(effect.service)
-                    change |= {"scored": True, "round_id": effect.round_id}
+                    change |= {"rated": _joined(rated), "round_id": effect.round_id}
         except answers.RoundClosed:
             closed = _("This round has closed. The rating was not kept. Thank you.")
             screen = Screen(render(closed, talk.language), True)
             talk.transcript.clear()  # what is not kept is not kept here either
-        change |= {"transcript": _written(talk.transcript, rated), "page": talk.page, "inputs": count}
+        change |= {"transcript": _joined(talk.transcript), "page": talk.page, "inputs": count}
         change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now(), "request": step.request}
         if offset != row.offset:
             change |= {"facts": facts.to_json(), "offset": offset}
@@ -200,7 +200,7 @@ class Conversations:
             .with_for_update()
         )
         row = db.execute(last).first()
-        if row is None or row.ended or row.scored or row.resumed or not row.transcript:
+        if row is None or row.ended or row.rated or row.resumed or not row.transcript:
             return None
         db.execute(update(conversations).where(conversations.c.id == row.id).values(resumed=True))
         return replace(
@@ -213,23 +213,19 @@ class Conversations:
 
 
 _SEPARATOR = "\t"
-_RATED = "\n"
-"""In a row's transcript: after it come the services rated in this conversation, whatever was gone back on."""
 _NONE_YET = -1
 
 
-def _written(values: list[str], rated: list[str]) -> str:
-    return _SEPARATOR.join(values) + (_RATED + _SEPARATOR.join(rated) if rated else "")
+def _joined(values: list[str]) -> str:
+    return _SEPARATOR.join(values)
+
+
+def _listed(values: str) -> list[str]:
+    return values.split(_SEPARATOR) if values else []
 
 
 def _values(row: Row[Any]) -> tuple[str, ...]:
-    values = row.transcript.partition(_RATED)[0]
-    return tuple(values.split(_SEPARATOR)) if values else ()
-
-
-def _rated(row: Row[Any]) -> list[str]:
-    services = row.transcript.partition(_RATED)[2]
-    return services.split(_SEPARATOR) if services else []
+    return tuple(_listed(row.transcript))
 
 
 def _deployed(facts: Facts, values: tuple[str, ...]) -> Facts:

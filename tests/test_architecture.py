@@ -183,13 +183,7 @@ class TestFiles:
         ]
         assert not [str(path.relative_to(ROOT)) for path in places if path.stem.lower().strip("_") in UNNAMED]
 
-    @pytest.mark.parametrize(
-        "suffix",
-        [
-            ".py", ".html", ".css",
-            pytest.param(".js", marks=pytest.mark.xfail(strict=True, reason="static/handset.js is to be split")),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("suffix", [".py", ".html", ".css", ".js"])
     def test_are_read_in_one_sitting(self, suffix: str) -> None:
         sources = [path for top in PACKAGES for path in (ROOT / top).rglob(f"*{suffix}") if "vendor" not in path.parts]
         assert sources

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -54,12 +54,6 @@ WHO = {
     "No answer": "unsaid",
 }
 DIAL_AGAIN = "Something went wrong. Please dial again."
-import os
-from hypothesis import Phase
-
-EXAMPLES = int(os.environ.get("EX", "120"))
-DERANDOMIZE = not os.environ.get("EX")
-PHASES = (Phase.generate, Phase.shrink) if os.environ.get("SHRINK") else (Phase.generate,)
 TEN_MINUTES = timedelta(minutes=10)
 
 
@@ -654,12 +648,12 @@ def test_the_menus_keep_what_a_simple_model_of_them_keeps(
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=EXAMPLES if installation.store.is_sqlite else EXAMPLES // 4,
+            max_examples=80 if installation.store.is_sqlite else 20,
             stateful_step_count=40,
             deadline=None,
-            derandomize=DERANDOMIZE,
+            derandomize=True,
             database=None,
-            phases=PHASES,
+            phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         ),
     )

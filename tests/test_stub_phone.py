@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 from twilio.rest import Client
 
 from gateway.providers.base import Accepted, InboundSms, Outcome, Outgoing, Reason, Refused, UssdEnd, UssdStep
@@ -41,6 +42,16 @@ def test_a_phone_dials_and_the_end_is_told() -> None:
         UssdStep("africastalking", "ATUid_s1", ONE, path=("2", "5")),
         UssdEnd("africastalking", "ATUid_s1", True, "Success"),
     ]
+
+
+def test_a_phone_has_an_inbox() -> None:
+    lost, texts = "+85510999000", ("first", KHMER)
+    with playing("kannel") as stub, stub.sender() as sender:
+        sender.send([Outgoing("a" * 32, lost, "never")], 5)
+        for text in texts:
+            sender.send([Outgoing("b" * 32, ONE, text)], 5)
+        inboxes = [requests.get(f"{stub.url}/_phone/inbox", {"number": n}, timeout=5).json() for n in (ONE, lost)]
+    assert [[message["text"] for message in inbox] for inbox in inboxes] == [["first", KHMER], []]
 
 
 def test_a_phone_that_cannot_reach_the_gateway_is_told_why() -> None:

@@ -154,7 +154,8 @@ class Android(Played):
 def _envelope(event: str, message: str, number: str, more: Mapping[str, object]) -> Callback:
     payload = {"messageId": message, "phoneNumber": number, "simNumber": 1, **more}
     value = {"deviceId": DEVICE, "event": event, "id": _nano_id(), "payload": payload, "webhookId": "mati-stub"}
-    return Callback("/hooks/android", json.dumps(value, ensure_ascii=False).encode(), "application/json; charset=UTF-8")
+    body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return Callback("/hooks/android", body, "application/json; charset=UTF-8")
 
 
 def _nano_id() -> str:

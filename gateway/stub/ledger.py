@@ -36,7 +36,7 @@ class Ledger:
         self._file = log.open("a", buffering=1, encoding="utf-8") if log else None
         self._show = show_numbers
         self._key = secrets.token_bytes(16)  # with a known one, all numbers could be tried
-        self._seen: dict[tuple[str, bytes], int] = {}
+        self._seen: dict[tuple[str, str], int] = {}
 
     def take(self, id_: str, ours: str, number: str, text: str, dropped: bool) -> int:
         """Notes a message and returns its running number."""
@@ -47,13 +47,13 @@ class Ledger:
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "id": id_,
             "ours": ours,
-            "number": number if self._show else self._hash(number.encode()).hex(),
+            "number": number if self._show else self._hash(number),
             "length": len(text),
         }
         if dropped:
             self.counts["dropped"] += 1
             line["dropped"] = True
-        for kind, what in (("ids", ours.encode()), ("texts", self._hash(f"{number}\0{text}".encode()))):
+        for kind, what in (("ids", ours), ("texts", self._hash(f"{number}\0{text}"))):
             if what and (first := self._seen.setdefault((kind, what), n)) != n:
                 self.counts[f"duplicate_{kind}"] += 1
                 line[f"same_{kind.removesuffix('s')}_as"] = first
@@ -71,5 +71,5 @@ class Ledger:
         if self._file:
             self._file.close()
 
-    def _hash(self, what: bytes) -> bytes:
-        return blake2b(what, key=self._key, digest_size=8).digest()
+    def _hash(self, what: str) -> str:
+        return blake2b(what.encode("utf-8", "replace"), key=self._key, digest_size=8).hexdigest()

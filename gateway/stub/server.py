@@ -90,8 +90,10 @@ class Stub:
                 return Answer(200, "".join(f"{line}\n" for line in self.ledger.lines).encode(), "application/x-ndjson")
             case "POST", "/_phone/sms" | "/_phone/ussd":
                 return self._phone(request)
+            case "GET", "/_phone/inbox":
+                return as_json(200, self._inbox(request.fields.get("number", "")))
             case _:
-                return as_text(404, "There are GET /_summary, GET /_log, POST /_phone/sms and POST /_phone/ussd.\n")
+                return as_text(404, "There are GET /_summary /_log /_phone/inbox, and POST /_phone/sms /_phone/ussd.\n")
 
     async def _phone(self, request: Request) -> Answer:
         """Plays a phone: the gateway's answer, as it is. JSON only, so that no web page can do it unasked."""
@@ -117,6 +119,15 @@ class Stub:
         except FAILURES as problem:
             return as_text(502, f"The gateway at {self._hooks.address} did not answer ({type(problem).__name__}).\n")
         return Answer(answer.status, answer.body, answer.type)
+
+    def _inbox(self, number: str) -> list[dict[str, object]]:
+        """What a played phone got: the messages to this number that arrive."""
+        arrived = (taken for taken in self.provider.messages.values() if not taken.code)
+        return [
+            {"n": taken.n, "id": taken.id, "text": taken.sms.text}
+            for taken in arrived
+            if taken.sms.number.lstrip("+") == number.lstrip("+")
+        ]
 
     async def _call(self, hooks: Hooks, callback: Callback) -> Answer:
         return await hooks.call(callback, self.provider.sign(callback, hooks.address + callback.path))

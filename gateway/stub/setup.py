@@ -72,7 +72,7 @@ class Faults:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self.random = random.Random(setup.seed)  # noqa: S311  # no secret
-        self._left = setup.throttle or 0.0
+        self._left = max(setup.throttle or 0.0, 1.0)
         self._seen = time.monotonic()
 
     def fails(self) -> bool:

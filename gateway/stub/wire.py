@@ -82,7 +82,7 @@ class Answer:
 
 def as_json(status: int, value: object, **headers: str) -> Answer:
     """An answer in JSON."""
-    return Answer(status, json.dumps(value).encode(), JSON, headers)
+    return Answer(status, json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"), JSON, headers)
 
 
 def as_text(status: int, text: str) -> Answer:

@@ -94,7 +94,7 @@ def upgrade() -> None:
         sa.Column("request", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("ended", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("scored", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("rated", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("resumed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("touched", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_conversations_round_id")),
