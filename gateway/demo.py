@@ -47,18 +47,19 @@ class NotADemo(Told):
 class Handed:
     """What the demonstration hands to whoever started it."""
 
-    token: str
+    tokens: str
+    """For Africa's Talking: those of the settings, or one made here."""
     password: str
 
     @property
     def env(self) -> dict[str, str]:
         """For the processes of the gateway."""
-        return {"AFRICASTALKING_WEBHOOK_TOKENS": self.token}
+        return {"AFRICASTALKING_WEBHOOK_TOKENS": self.tokens}
 
     def curl(self, settings: Settings) -> str:
         """A line to paste: the first request of a call."""
         return (
-            f"  curl {settings.address}/hooks/africastalking/{self.token}/ussd \\\n"
+            f"  curl {settings.address}/hooks/africastalking/{self.tokens.split(',')[0]}/ussd \\\n"
             "    -d sessionId=ATUid_1 -d phoneNumber=%2B85510000001 -d networkCode=45601 \\\n"
             f"    -d 'serviceCode={settings.ussd_code}' -d text="
         )
@@ -96,7 +97,7 @@ def with_its_token(settings: Settings) -> Settings:
     """The settings as the gateway sees them: a demonstration that was started here made its own webhook token."""
     if not _path(settings).exists() or settings.africastalking_webhook_tokens:
         return settings
-    return settings.model_copy(update={"africastalking_webhook_tokens": (_handed(settings).token,)})
+    return settings.model_copy(update={"africastalking_webhook_tokens": (_handed(settings).tokens,)})
 
 
 def seed(settings: Settings, store: Store, today: date) -> None:
@@ -181,4 +182,5 @@ def _handed(settings: Settings) -> Handed:
         with os.fdopen(handle, "w") as file:
             json.dump({"token": secrets.token_urlsafe(32), "password": staff.new_password()}, file)
     values = json.loads(path.read_text())
-    return Handed(values["token"], values["password"])
+    given = ",".join(settings.africastalking_webhook_tokens)
+    return Handed(given or values["token"], values["password"])

@@ -277,6 +277,23 @@ def test_any_bit_changed_is_refused() -> None:
                     assert not android.verify(Call(RAW, JSON, headers=lower | {name: other}))
 
 
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [("system:ping", None), ("mms:received", "mms:received"), (f"sms:{ONE}", "?"), ("SMS", "?"), ("ភ្លៀង", "?")],
+)
+def test_an_event_that_is_not_for_us_is_noted(event: str, said: str | None) -> None:
+    raw, told = body(event, {}), settings()
+    with captured() as lines:
+        answer = (
+            served(phone(told), told, Desk())
+            .test_client()
+            .post(PATH, data=raw, headers=headers(raw), content_type=JSON)
+        )
+    assert answer.status_code == 200
+    noted = [json.loads(line)["kind"] for line in lines if "android.event_not_known" in line]
+    assert noted == ([said] if said else [])
+
+
 def test_the_clock_is_the_machine_s() -> None:
     signed = {name.lower(): value for name, value in headers(RAW, int(time.time())).items()}
     assert Android(settings()).verify(Call(RAW, JSON, headers=signed))
