@@ -290,7 +290,7 @@ def _ready_store(settings: Settings) -> Store:
 def _must_run(settings: Settings) -> None:
     """A role on its own needs what `mati up` would bring."""
     if not settings.redis_url:
-        raise click.ClickException("REDIS_URL is not set; set it to your Redis, or run everything with: mati up")
+        raise Told("REDIS_URL is not set; set it to your Redis, or run everything with: mati up")
     _ready_store(settings).close()
 
 
@@ -302,7 +302,18 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     """The entry point: turns what is expected to go wrong into one line."""
     try:
-        cli()
+        sys.exit(cli(prog_name="mati", standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "mati"
+        click.echo(f"mati: {error.format_message().rstrip('.')}; see: {command} --help", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except click.Abort:
+        sys.exit(130)
     except Told as error:
         _fail(str(error))
     except Exception as error:

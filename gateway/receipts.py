@@ -44,7 +44,7 @@ class ReceiptDesk:
             if receipt.message is not None:
                 this = (messages.c.id == receipt.message) & (messages.c.provider == receipt.provider)
                 found = db.scalar(select(messages.c.id).where(this))
-                if receipt.provider_id:
+                if receipt.provider_id and _find(db, receipt.provider, receipt.provider_id) is None:
                     db.execute(update(messages).where(this, ~_HAS_ID).values(provider_id=receipt.provider_id))
             else:
                 found = _find(db, receipt.provider, receipt.provider_id)

@@ -501,7 +501,11 @@ class Machine(RuleBasedStateMachine):
         self.model.programme.services["health"] = (2, name)
         self.publish(update(services).where(services.c.id == "health").values(name_en=name))
 
-    @initialize(which=st.sampled_from([0, 0, 0, 3]))
+    @initialize(which=st.sampled_from([0, 0, 3, None]))
+    def a_round_may_be_open(self, which: int | None) -> None:
+        if which is not None:
+            self.staff_open_a_round(which)
+
     def staff_open_a_round(self, which: int) -> None:
         programme = self.model.programme
         codes = [code for code in programme.communes() if code not in programme.rounds][: 2 if which == 3 else None]

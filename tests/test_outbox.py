@@ -499,6 +499,20 @@ def test_a_worker_that_lost_its_lease_does_not_send(house: House) -> None:
     assert {house.state(message) for message in ids} == {State.ACCEPTED}  # its word came late, and still counts
 
 
+def test_a_worker_that_lost_its_lease_does_not_take_back_what_another_has_claimed(house: House) -> None:
+    ids = [house.post(f"number {each}") for each in range(MICRO_BATCH + 8)]
+    other = Provider()
+
+    def takes_long(_: Sequence[Outgoing]) -> None:
+        house.forward(LEASE + SECOND)
+        house.outbox(other).drain(stops_after_claiming())
+
+    slow = Provider(meanwhile=takes_long)
+    assert house.outbox(slow).drain() == MICRO_BATCH
+    assert {house.state(message) for message in ids[MICRO_BATCH:]} == {State.CLAIMED}
+    assert len(slow.texts) == MICRO_BATCH
+
+
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
@@ -675,13 +689,36 @@ def test_a_receipt_for_what_has_not_gone_out_changes_nothing(house: House, statu
     assert [house.state(each) for each in (queued, claimed, refused)] == ["queued", "claimed", "refused"]
 
 
-def test_the_provider_s_id_is_known_though_a_receipt_by_ours_came_first(house: House) -> None:
+@pytest.mark.parametrize("with_both", [True, False])
+def test_the_provider_s_id_is_known_though_a_receipt_by_ours_came_first(house: House, with_both: bool) -> None:
     message = house.post()
-    house.provider.meanwhile = lambda batch: house.hear(ON_THE_WAY, message=message)
+    both = its_id(message) if with_both else ""
+    house.provider.meanwhile = lambda batch: house.hear(ON_THE_WAY, of=both, message=message)
     house.outbox().drain()
     assert house.row(message).provider_id == its_id(message)
     house.hear(DELIVERED, of=its_id(message))
     assert house.state(message) == State.DELIVERED
+
+
+def test_a_receipt_with_both_ids_tells_the_provider_s_of_what_was_in_doubt(house: House) -> None:
+    house.provider = Provider(NO_ANSWER)
+    message = house.post()
+    house.outbox().drain()
+    house.hear(DELIVERED, of="p-1")  # kept: nobody knows yet whose it is
+    house.hear(ON_THE_WAY, of="p-1", message=message)
+    house.outbox().sweep()
+    assert (house.state(message), house.row(message).provider_id) == (State.DELIVERED, "p-1")
+
+
+def test_a_receipt_that_gives_one_message_the_other_s_id_changes_its_own_alone(house: House) -> None:
+    taken = house.post("taken")
+    house.outbox().drain()
+    house.provider = Provider(NO_ANSWER)
+    doubt = house.post("doubt")
+    house.outbox().drain()
+    house.hear(DELIVERED, of=its_id(taken), message=doubt)
+    assert (house.state(taken), house.state(doubt)) == (State.ACCEPTED, State.DELIVERED)
+    assert (house.row(taken).provider_id, house.row(doubt).provider_id) == (its_id(taken), None)
 
 
 def test_a_receipt_with_both_ids_is_found_by_ours(house: House) -> None:

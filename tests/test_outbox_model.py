@@ -66,7 +66,9 @@ OUTCOMES: Mapping[str, Outcome | None] = {
 }
 
 WORDS = st.sampled_from([*OUTCOMES, "taken", "taken", "for now", "for now"])
-MEANWHILE = st.sampled_from(["nothing", "nothing", "nothing", "nothing", "a receipt", "the lease ends", "death"])
+MEANWHILE = st.sampled_from(
+    [*["nothing"] * 6, "a receipt", "an opt-out", "the lease ends", "another takes over", "another takes over", "death"]
+)
 SECONDS = st.sampled_from([1, 11, 11, 11, 31, 31, 61, 61, 61, 121, 3601, 30000])
 LIVES = st.sampled_from([*[timedelta(days=2)] * 3, timedelta(hours=1), timedelta(seconds=5)])
 
@@ -226,6 +228,7 @@ class Model(RuleBasedStateMachine):
     @initialize()
     def first(self) -> None:
         self.post(Kind.ANSWER, NUMBERS[0], timedelta(days=2))
+        self.post(Kind.TEST, NUMBERS[1], timedelta(days=2))
 
     @precondition(lambda self: len(self.known) < 4)
     @rule(
@@ -270,15 +273,29 @@ class Model(RuleBasedStateMachine):
                 case "a receipt":
                     status, by_our_id = data.draw(st.sampled_from(Delivery)), data.draw(st.booleans())
                     self.a_receipt_comes(data, status, by_our_id, opted=False)
+                case "an opt-out":
+                    self.a_person_opts(data.draw(st.sampled_from(NUMBERS)), on=False)
                 case "the lease ends":
                     self.time_passes(61)
                     self.somebody_sweeps()
+                case "another takes over":
+                    self.time_passes(61)
+                    self._another_claims(1 - number, data)
                 case "death":
                     self.workers[number].kill()
                     del self.stand[number]
                     break
             self._step(self.workers[number], data)
             self.model_and_database_agree()
+
+    def _another_claims(self, number: int, data: st.DataObject) -> None:
+        if number not in self.stand:
+            self.workers[number].start()
+            self.stand[number] = At("sweep", [], self.clock.now)
+        for _ in range(2):
+            if number in self.stand:
+                self._step(self.workers[number], data)
+                self.model_and_database_agree()
 
     def _step(self, worker: Worker, data: st.DataObject) -> None:
         at = self.stand[worker.number]
@@ -315,7 +332,9 @@ class Model(RuleBasedStateMachine):
         reason = Reason.OPTED_OUT if opted and status is Delivery.FAILED else None
         ours = message if by_our_id else None
         self.desk.receive(Receipt(PROVIDER, its_id(message), status, "x", reason, ours))
-        if by_our_id or self.known[message].provider_id:
+        if by_our_id:
+            self._change(message, provider_id=its_id(message))
+        if self.known[message].provider_id:
             self._hear(message, status, reason)
         else:
             self.kept.setdefault((message, status), reason)
@@ -489,7 +508,7 @@ def test_the_outbox_does_what_its_model_does(installation: Installation, pausing
         house, store = installation, pausing
 
     chosen = settings(
-        max_examples=150 if pausing.is_sqlite else 30,
+        max_examples=120 if pausing.is_sqlite else 25,
         stateful_step_count=50,
         deadline=None,
         database=None,

@@ -85,8 +85,8 @@ class Web:
         with self.house.store.read() as db:
             return sorted(db.scalars(select(answers.c.score)))
 
-    def must_be_silent(self, stderr: str) -> None:
-        lines = self.log.getvalue() + stderr
+    def must_be_silent(self, printed: str) -> None:
+        lines = self.log.getvalue() + printed
         for number in (ME, OTHER, FOREIGN):
             assert number[-8:] not in lines
         for secret in self.secret:
@@ -117,7 +117,7 @@ def serve(house: Installation, settings: Settings, capfd: pytest.CaptureFixture[
     yield served
     root.handlers[:], root.level = before
     structlog.reset_defaults()
-    served.must_be_silent(capfd.readouterr().err)
+    served.must_be_silent("".join(capfd.readouterr()))
 
 
 # what is as it should be ---------------------------------------------------------------------------

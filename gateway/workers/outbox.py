@@ -136,19 +136,21 @@ class Outbox:
             rows = {row.id: row for row in db.execute(going.values(values).returning(messages))}
         return [rows[message] for message in ids if message in rows]
 
-    def _taken(self, db: Connection, outcomes: Sequence[Outcome]) -> set[str]:
-        """Which of the provider's ids it gave before: whose would the receipts of a second one be?"""
+    def _taken(self, db: Connection, outcomes: Sequence[Outcome]) -> dict[str, str]:
+        """Which of the provider's ids are whose already: two messages with one id could not both be settled."""
         given = [outcome.provider_id for outcome in outcomes if isinstance(outcome, Accepted)]
         mine = (messages.c.provider == self._sender.name) & messages.c.provider_id.in_(given)
-        return {"", *db.scalars(select(messages.c.provider_id).where(mine))}
+        return {
+            row.provider_id: row.id for row in db.execute(select(messages.c.provider_id, messages.c.id).where(mine))
+        }
 
-    def _settle(self, db: Connection, row: Row[Any], outcome: Outcome, taken: set[str]) -> None:
+    def _settle(self, db: Connection, row: Row[Any], outcome: Outcome, taken: dict[str, str]) -> None:
         now = self._now()
         settled: dict[str, Any] = {"lease": None, "worker": None}
         match outcome:
             case Accepted(provider_id):
-                settled["provider_id"] = None if provider_id in taken else provider_id
-                taken.add(provider_id)
+                if provider_id and taken.setdefault(provider_id, row.id) == row.id:
+                    settled["provider_id"] = provider_id
                 if not move(db, Move.ACCEPT, [row.id], now, reason=None, **settled):  # a receipt by our id was faster
                     db.execute(update(messages).where(messages.c.id == row.id).values(settled))
             case Unknown(reason, said):
