@@ -105,7 +105,7 @@ class Worker(Sender):
 
     def __init__(self, house: Installation, store: Store, number: int) -> None:
         self.number = number
-        self._outbox = Outbox(store, house.keys, house.settings, self, now=house.clock)
+        self._outbox = lambda: Outbox(store, house.keys, house.settings, self, now=house.clock)
         self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
         self._thread: threading.Thread | None = None
         self._killed = False
@@ -145,7 +145,7 @@ class Worker(Sender):
     def _run(self) -> None:
         self.here.worker = self
         try:
-            self._outbox.drain()
+            self._outbox().drain()  # after a death, another worker
         except Killed:
             pass
         except BaseException as problem:  # told in the thread of the test
@@ -231,11 +231,7 @@ class Model(RuleBasedStateMachine):
         self.post(Kind.TEST, NUMBERS[1], timedelta(days=2))
 
     @precondition(lambda self: len(self.known) < 4)
-    @rule(
-        kind=st.sampled_from(Kind),
-        number=st.sampled_from(NUMBERS),
-        life=LIVES,
-    )
+    @rule(kind=st.sampled_from(Kind), number=st.sampled_from(NUMBERS), life=LIVES)
     def post(self, kind: Kind, number: str, life: timedelta) -> None:
         now = self.clock.now
         draft = Draft(kind, number, f"message {len(self.known)}", PROVIDER, now, now + life)
