@@ -105,7 +105,7 @@ class Worker(Sender):
 
     def __init__(self, house: Installation, store: Store, number: int) -> None:
         self.number = number
-        self._outbox = lambda: Outbox(store, house.keys, house.settings, self, now=house.clock)
+        self._house, self._store = house, store
         self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
         self._thread: threading.Thread | None = None
         self._killed = False
@@ -145,7 +145,8 @@ class Worker(Sender):
     def _run(self) -> None:
         self.here.worker = self
         try:
-            self._outbox().drain()  # after a death, another worker
+            house = self._house  # an outbox of its own each time: after a death it is another worker
+            Outbox(self._store, house.keys, house.settings, self, now=house.clock).drain()
         except Killed:
             pass
         except BaseException as problem:  # told in the thread of the test

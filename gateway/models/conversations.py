@@ -43,7 +43,7 @@ conversations = Table(
     Column("facts", Text, nullable=False),
     Column("offset", Integer, nullable=False),  # inputs of the provider's path that came before these facts
     Column("inputs", Integer, nullable=False),  # inputs received in all, 0 and 9 counted
-    Column("transcript", Text, nullable=False),  # the values chosen; after a line break the services rated
+    Column("transcript", Text, nullable=False),  # the values chosen so far
     Column("page", Integer, nullable=False),
     Column("request", Text),  # the provider's id of the last request, where it is needed to know a repeat
     Column("answer", Text, nullable=False),
