@@ -509,6 +509,7 @@ def test_the_outbox_does_what_its_model_does(installation: Installation, pausing
         stateful_step_count=50,
         deadline=None,
         database=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Ours, settings=chosen)
