@@ -580,7 +580,7 @@ def test_workers_beside_each_other_never_send_twice_what_is_refused_now_and_then
 def test_a_claim_does_not_wait_for_a_message_that_another_holds(house: House) -> None:
     held = house.post("held", not_before=house.now - SECOND)
     house.post("free")
-    with house.installation.store.write() as db, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, house.installation.store.write() as db:
         db.execute(select(messages).where(messages.c.id == held).with_for_update())
         assert pool.submit(house.outbox().drain).result(timeout=10) == 1
     assert house.provider.texts == ["free"]
@@ -756,12 +756,12 @@ def test_a_receipt_that_comes_while_kept_ones_are_applied_is_not_lost(
     def applied_slowly(*args: Any) -> None:
         apply(*args)
         if args[2] is ON_THE_WAY:
-            with ThreadPoolExecutor(1) as another_process:
-                another_process.submit(house.hear, DELIVERED, of=its_id(message)).result(timeout=10)
+            another_process.submit(house.hear, DELIVERED, of=its_id(message)).result(timeout=10)
 
     monkeypatch.setattr(receipts_module, "apply", applied_slowly)
     house.provider.meanwhile = lambda batch: house.hear(ON_THE_WAY, of=its_id(message))
-    house.outbox().drain()
+    with ThreadPoolExecutor(1) as another_process:
+        house.outbox().drain()
     house.outbox().sweep()
     assert house.state(message) == State.DELIVERED
     assert house.kept_receipts() == 0
