@@ -236,6 +236,19 @@ def test_a_message_that_is_too_old_is_never_sent(house: House) -> None:
     assert (house.state(late), house.state(in_time)) == (State.EXPIRED, State.ACCEPTED)
 
 
+def test_a_message_that_grows_too_old_while_others_are_sent_is_not_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "CLAIM", 1)
+    house.post("first", not_before=house.now - SECOND)
+    late = house.post("late", expires=house.now + timedelta(seconds=20))
+    house.provider.meanwhile = lambda batch: house.forward(timedelta(seconds=20))
+    house.outbox().drain()
+    house.outbox().drain()
+    assert house.provider.texts == ["first"]
+    assert house.state(late) == State.EXPIRED
+
+
 def test_another_provider_s_messages_are_left_alone(house: House) -> None:
     message = house.post(provider="kannel")
     house.outbox().drain()
