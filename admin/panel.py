@@ -21,15 +21,23 @@ from admin.limits import Limits
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES, Wording, spoken
 from gateway.config import Settings
+from gateway.menus.phrases import Words
 from gateway.models.installation import is_demo
 from gateway.models.staff import Member
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 
+_ = Words
+
 OPEN = ("admin.login", "admin.asset")
 """Pages without a login."""
 ALWAYS = ("admin.logout", "admin.language", "admin.password")
 """Pages for every login, whatever its role, even with a one-time password."""
+NAV: tuple[tuple[str, Words], ...] = (
+    ("admin.tallies", _("Tallies")),
+    ("admin.messages", _("Messages")),
+)
+"""What stands at the top of every page, in this order."""
 ROLES = ("admin", "staff")
 """Who sees staff's figures; councils get what left the programme (DOMAIN.md, Privacy, two circles)."""
 
@@ -116,6 +124,7 @@ def blueprint(
             "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
+            "nav": NAV,
             "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         }
 
@@ -129,7 +138,7 @@ def blueprint(
         return redirect(url_for("admin.tallies"))
 
     @panel.get("/<path:rest>")
-    def nowhere(**_: str) -> str:
+    def nowhere(**_rest: str) -> str:
         abort(404)
 
     access.add_routes(panel, store, sessions, limits, now)
@@ -137,16 +146,16 @@ def blueprint(
     messages.add_routes(panel, store, settings, keys)
 
     @panel.errorhandler(404)
-    def missing(_: NotFound) -> tuple[str, int]:
+    def missing(_error: NotFound) -> tuple[str, int]:
         with store.read() as db:
             return render_template("admin/error.html", what="missing", communes=tallies.programme(db)), 404
 
     @panel.errorhandler(403)
-    def forbidden(_: Forbidden) -> tuple[str, int]:
+    def forbidden(_error: Forbidden) -> tuple[str, int]:
         return render_template("admin/error.html", what="forbidden"), 403
 
     @panel.errorhandler(CSRFError)
-    def stale(_: CSRFError) -> tuple[str, int]:
+    def stale(_error: CSRFError) -> tuple[str, int]:
         return render_template("admin/error.html", what="stale"), 400
 
     return panel

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     sms_number: str = "8550"
     caller_cost: str = ""
     price_per_segment: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    second_approval: bool = True
 
     # the providers
     africastalking_username: str = ""

@@ -27,6 +27,7 @@ KEY_BYTES = 32
 HASH_BYTES = 16
 _NONCE_BYTES = 12
 _SEALING = "sealing-{}.key"
+_NUMBER = "a number"
 
 
 class KeyProblem(Told):
@@ -91,6 +92,7 @@ class Keys:
         self._master = master
         self._rounds: dict[str, bytes] = {}
         self._sealing: dict[int, AESGCM] = {}
+        self._newest = (0, 0)
 
     def lookup(self, number: str) -> bytes:
         """The key under which a number's language, commune, contact and opt-out are kept (16 bytes)."""
@@ -160,7 +162,7 @@ class Keys:
 
     def seal(self, text: str, purpose: str) -> Sealed:
         """Text under the newest sealing key; it opens only with the same purpose. Raises KeyProblem."""
-        number = max(self._sealing_numbers(), default=0)
+        number = self._newest_sealing()
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return Sealed(number, nonce + self._cipher(number).encrypt(nonce, text.encode(), purpose.encode()))
 
@@ -171,6 +173,21 @@ class Keys:
             return self._cipher(sealed.key).decrypt(nonce, data, purpose.encode()).decode()
         except (InvalidTag, ValueError):  # ValueError: cut short, within the nonce
             raise KeyProblem(f"sealing key {sealed.key} does not open this {purpose}; was KEYS_DIR changed?") from None
+
+    def seal_number(self, number: str) -> Sealed:
+        """A phone number, sealed for any table: contacts and messages hand it on without opening it."""
+        return self.seal(number, _NUMBER)
+
+    def open_number(self, sealed: Sealed) -> str:
+        """The phone number, in E.164. Raises KeyProblem."""
+        return self.open(sealed, _NUMBER)
+
+    def _newest_sealing(self) -> int:
+        """The newest key's number; the folder is read anew when it changed."""
+        changed = self.folder.stat().st_mtime_ns if self.folder.exists() else 0
+        if self._newest[0] != changed or not changed:
+            self._newest = (changed, max(self._sealing_numbers(), default=0))
+        return self._newest[1]
 
     def _sealing_numbers(self) -> list[int]:
         found = (path.stem.removeprefix("sealing-") for path in self.folder.glob(_SEALING.format("*")))

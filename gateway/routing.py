@@ -6,7 +6,7 @@ one; what it may have sent is never sent again by another (DESIGN.md, The outbox
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,14 +31,23 @@ _ITS_OWN = {Reason.GATEWAY_DOWN, Reason.NO_BALANCE, Reason.THROTTLED, Reason.SET
 
 
 def choose(db: Connection, settings: Settings, number: str, now: datetime, came_by: str | None = None) -> str:
-    """Who sends to a number: the way the question came, else its operator's route, else by preference.
+    """Who sends to a number; `came_by`: the way its question came is taken first."""
+    return chooser(db, settings, now)(operator(number), came_by)
+
+
+def chooser(db: Connection, settings: Settings, now: datetime) -> Callable[[str | None, str | None], str]:
+    """Who sends, by a number's operator: the way the question came, else the operator's route, else by preference.
 
     One that rests is passed over when another can send.
     """
     can, tired = sending(settings), resting(db, now)
-    routed = settings.routes.get(operator(number) or "")
-    wanted = [name for name in (came_by, routed, *settings.providers, *can) if name in can]
-    return next((name for name in wanted if name not in tired), wanted[0])
+
+    def choice(company: str | None, came_by: str | None = None) -> str:
+        routed = settings.routes.get(company or "")
+        wanted = [name for name in (came_by, routed, *settings.providers, *can) if name in can]
+        return next((name for name in wanted if name not in tired), wanted[0])
+
+    return choice
 
 
 def note(db: Connection, settings: Settings, provider: str, outcomes: Sequence[Outcome], now: datetime) -> None:

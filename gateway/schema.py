@@ -26,7 +26,7 @@ def migrate(store: Store) -> Path | None:
     if found == newest_revision():
         return None
     copy = _copied(store, found) if found and store.is_sqlite else None
-    with store.write() as db:
+    with store.rebuild() as db:
         config = alembic_config(db)
         try:
             command.upgrade(config, "head")

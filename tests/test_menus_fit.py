@@ -63,7 +63,7 @@ ABOVE = {
     "0108": ["ស្វាយចេក", "Svay Chek"],
 }
 SERVICES = [[*row[:5]] for row in STANDARD]
-RATED = [str(row[0]) for row in STANDARD if row[5]]
+RATED = [str(row[0]) for row in STANDARD if row[-2]]
 LONG_NAMES = [
     ["vaccines", 10, "ការចាក់វ៉ាក់សាំងកុមារនៅមណ្ឌលសុខភាព", "Kar chak vaksang kumar nov mondol", "Child vaccination"],
     ["water", 6, "ប្រព័ន្ធផ្គត់ផ្គង់ទឹកស្អាតតាមបណ្តាញ", "Tuek saat tam bandanh", "Piped water supply, street lights and drains"],

@@ -662,7 +662,7 @@ def test_every_answer_fits_one_segment(house: Installation, language: Language) 
 def test_after_the_score_no_answer_repeats_service_or_score(known: Installation, language: Language) -> None:
     """A shared phone keeps what it received: it must not tell the next reader what was rated."""
     house = in_language(known, language)
-    names = {name for _, _, *names, _, _ in STANDARD for name in names}
+    names = {name for _, _, km, latn, en, *_ in STANDARD for name in (km, latn, en)}
     scores: set[Phrase] = {score.label for score in SCORES}
     words = names | {wording.render(score, each) for score in scores for each in LANGUAGES}
     talks = [["RATE", "2", "5", "1"], ["RATE 2 5", "1"], ["RATE 2 5 1"], ["1 2 5 1"], ["RATE 2 5", "5"]]

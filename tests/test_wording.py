@@ -174,7 +174,7 @@ PROGRAMME = Programme(1, {
     "communes": COMMUNES,
     "above": {},
     "services": [row[:5] for row in STANDARD],
-    "rounds": {"1": [row[0] for row in STANDARD if row[5]]},
+    "rounds": {"1": [row[0] for row in STANDARD if row[-2]]},
 })  # fmt: skip
 
 ANYTHING = r"(\n8 \S+)?\n0 \S+"

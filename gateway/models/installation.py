@@ -1,10 +1,13 @@
-"""What this installation knows of itself: whether its data are invented."""
+"""What this installation knows of itself: whether its data are invented, when it keeps silent."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, Table, Text, select
+from datetime import date
+
+from sqlalchemy import Column, Connection, Table, Text, delete, select
 
 from gateway.models.base import metadata
+from gateway.models.store import insert
 
 installation = Table(
     "installation",
@@ -22,3 +25,29 @@ def is_demo(db: Connection) -> bool:
 def mark_demo(db: Connection) -> None:
     """Says of the data, for good, that they are invented."""
     db.execute(installation.insert().values(name="demo", value="yes"))
+
+
+def pause(db: Connection) -> tuple[date, date] | None:
+    """The two days, inclusive, between which no tally, poll, invitation or result leaves; None where none is set."""
+    value = db.scalar(select(installation.c.value).where(installation.c.name == _PAUSE))
+    if value is None:
+        return None
+    first, _, last = value.partition(" ")
+    return date.fromisoformat(first), date.fromisoformat(last)
+
+
+def set_pause(db: Connection, days: tuple[date, date] | None) -> None:
+    """Sets the pause, or takes it away."""
+    db.execute(delete(installation).where(installation.c.name == _PAUSE))
+    if days:
+        values = {"name": _PAUSE, "value": f"{days[0].isoformat()} {days[1].isoformat()}"}
+        db.execute(insert(installation, db.dialect.name).values(values))
+
+
+def is_paused(db: Connection, day: date) -> bool:
+    """Whether a day (of the programme's time zone) lies in the pause."""
+    days = pause(db)
+    return days is not None and days[0] <= day <= days[1]
+
+
+_PAUSE = "pause"

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Connection,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.expression import false
 
 from gateway.models.base import Hash, Moment, metadata
 from gateway.models.store import insert, insert_new
@@ -42,6 +44,8 @@ class State(enum.StrEnum):
     """Where a message stands."""
 
     QUEUED = "queued"
+    HELD = "held"
+    """Kept back while its broadcast is paused."""
     CLAIMED = "claimed"
     """A worker has it, for as long as its lease."""
     SENDING = "sending"
@@ -68,8 +72,14 @@ class Move(enum.Enum):
     DOUBT = ({State.SENDING}, State.UNCONFIRMED)
     DELIVER = ({State.SENDING, State.ACCEPTED, State.UNCONFIRMED}, State.DELIVERED)
     FAIL = ({State.SENDING, State.ACCEPTED, State.UNCONFIRMED}, State.UNDELIVERED)
-    EXPIRE = ({State.QUEUED}, State.EXPIRED)
-    CANCEL = ({State.QUEUED}, State.CANCELLED)
+    EXPIRE = ({State.QUEUED, State.HELD}, State.EXPIRED)
+    CANCEL = ({State.QUEUED, State.HELD, State.CLAIMED}, State.CANCELLED)
+    HOLD = ({State.QUEUED, State.CLAIMED}, State.HELD)
+    RELEASE = ({State.HELD}, State.QUEUED)
+    RETRY = ({State.REFUSED}, State.QUEUED)
+    """Staff send again what was refused for now until the retry policy gave up."""
+    RESEND = ({State.UNCONFIRMED}, State.QUEUED)
+    """Staff decide that a message in doubt did not go out: the one way by which it may be sent twice."""
 
     @property
     def leaves(self) -> frozenset[State]:
@@ -87,9 +97,24 @@ class Kind(enum.StrEnum):
 
     ANSWER = "answer"
     TEST = "test"
+    URGENT = "urgent notice"
+    """A forum moved or cancelled within 24 hours: it may be told until 21:00 (DOMAIN.md, Phones)."""
+    NOTICE = "notice"
+    """A forum moved or cancelled."""
+    INVITATION = "invitation"
+    REMINDER = "reminder"
+    TALLY = "tally"
+    """A council's weekly figures."""
+    POLL = "poll"
+    RESULT = "result"
+    """What came of a forum or a promise."""
+    ANNOUNCEMENT = "announcement"
 
 
-PRIORITY = {Kind.ANSWER: 0, Kind.TEST: 1}
+PRIORITY = {Kind.ANSWER: 0, Kind.TEST: 1, Kind.URGENT: 2, Kind.NOTICE: 3, Kind.INVITATION: 5, Kind.REMINDER: 4,
+            Kind.TALLY: 5, Kind.POLL: 5, Kind.RESULT: 5, Kind.ANNOUNCEMENT: 5}  # fmt: skip
+PAUSED = frozenset({Kind.INVITATION, Kind.REMINDER, Kind.TALLY, Kind.POLL, Kind.RESULT})
+"""What does not leave between the two dates of a pause (DOMAIN.md, Privacy)."""
 
 messages = Table(
     "messages",
@@ -103,15 +128,19 @@ messages = Table(
     Column("number_key", Integer, nullable=False),
     Column("text", Text, nullable=False),
     Column("parts", SmallInteger, nullable=False),
+    Column("language", Text),  # of a broadcast's message: what follows it speaks the same
+    Column("broadcast", ForeignKey("broadcasts.id")),
     Column("provider", Text, nullable=False),
     Column("provider_id", Text),
     Column("attempts", SmallInteger, nullable=False),
     Column("reason", Text),
+    Column("for_now", Boolean, nullable=False, server_default=false()),  # refused, but may be sent again by staff
     Column("not_before", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
     Column("lease", Moment),
     Column("worker", Text),
     Column("created", Moment, nullable=False),
+    Column("sent", Moment),  # when it was last handed to the provider
     Column("changed", Moment, nullable=False),
     CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in State)})", name="state"),
 )
@@ -122,6 +151,9 @@ Index("ix_messages_lease", messages.c.lease, sqlite_where=messages.c.lease.is_no
 Index("ix_messages_provider_id", messages.c.provider, messages.c.provider_id)
 Index("ix_messages_phone", messages.c.phone, messages.c.created)
 Index("ix_messages_created", messages.c.created)
+_of_broadcast = messages.c.broadcast.is_not(None)
+Index("uq_messages_broadcast_phone", messages.c.broadcast, messages.c.phone, unique=True,
+      sqlite_where=_of_broadcast, postgresql_where=_of_broadcast)  # fmt: skip
 
 inbound = Table(
     "inbound",
@@ -157,8 +189,6 @@ opt_outs = Table(
     sqlite_with_rowid=False,
 )
 
-_NUMBER = "a number"
-
 
 @dataclass(frozen=True)
 class Draft:
@@ -177,7 +207,7 @@ def write(db: Connection, keys: Keys, draft: Draft, now: datetime) -> str:
     """Puts a message into the outbox; returns its id."""
     message_id = secrets.token_hex(16)
     body = plain(draft.text)
-    sealed = keys.seal(draft.number, _NUMBER)
+    sealed = keys.seal_number(draft.number)
     db.execute(
         messages.insert().values(
             id=message_id, kind=draft.kind, priority=PRIORITY[draft.kind], state=State.QUEUED,
@@ -191,7 +221,7 @@ def write(db: Connection, keys: Keys, draft: Draft, now: datetime) -> str:
 
 def number_of(keys: Keys, row: Row[Any]) -> str:
     """The number a message goes to, unsealed: for sending, and for staff who ask."""
-    return keys.open(Sealed(row.number_key, row.number), _NUMBER)
+    return keys.open_number(Sealed(row.number_key, row.number))
 
 
 def move(db: Connection, what: Move, ids: Sequence[str], now: datetime, **change: Any) -> list[str]:

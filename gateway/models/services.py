@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Connection, Integer, Table, Text, UniqueConstraint, select
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+    text,
+)
 from sqlalchemy.sql.expression import false, true
 
 from gateway.models.base import metadata
@@ -15,6 +26,10 @@ services = Table(
     Column("name_km", Text, nullable=False),
     Column("name_latn", Text, nullable=False),
     Column("name_en", Text, nullable=False),
+    # as the weekly letter calls it; empty: by its name
+    Column("short_km", Text, nullable=False, server_default=text("''")),
+    Column("short_latn", Text, nullable=False, server_default=text("''")),
+    Column("short_en", Text, nullable=False, server_default=text("''")),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("sensitive", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("number"),
@@ -23,11 +38,11 @@ services = Table(
 )
 
 STANDARD = (
-    ("office", 1, "រដ្ឋបាលឃុំ", "Rothbal khum", "Commune office", True, False),
-    ("health", 2, "មណ្ឌលសុខភាព", "Mondol sokhapheap", "Health centre", True, False),
-    ("school", 3, "សាលាបឋម", "Sala bathom", "Primary school", True, False),
-    ("window", 4, "ច្រកតែមួយ", "Chrok te muoy", "One-window office", True, False),
-    ("police", 5, "ប៉ុស្តិ៍នគរបាល", "Post nokorbal", "Police post", False, True),
+    ("office", 1, "រដ្ឋបាលឃុំ", "Rothbal khum", "Commune office", "ឃុំ", "Khum", "", True, False),
+    ("health", 2, "មណ្ឌលសុខភាព", "Mondol sokhapheap", "Health centre", "សុខភាព", "Sokhapheap", "Health", True, False),
+    ("school", 3, "សាលាបឋម", "Sala bathom", "Primary school", "សាលា", "Sala", "School", True, False),
+    ("window", 4, "ច្រកតែមួយ", "Chrok te muoy", "One-window office", "ច្រកមួយ", "Chrok muoy", "One-window", True, False),
+    ("police", 5, "ប៉ុស្តិ៍នគរបាល", "Post nokorbal", "Police post", "ប៉ុស្តិ៍", "Post", "Police", False, True),
 )
 """The services of DOMAIN.md, in the wording of its menus; the police post is off until a programme switches it on."""
 
@@ -35,5 +50,6 @@ STANDARD = (
 def add_standard(connection: Connection) -> None:
     """Adds the standard services to a programme that has none."""
     if connection.execute(select(services.c.id).limit(1)).first() is None:
-        names = ("id", "number", "name_km", "name_latn", "name_en", "active", "sensitive")
+        names = ("id", "number", "name_km", "name_latn", "name_en", "short_km", "short_latn", "short_en", "active",
+                 "sensitive")  # fmt: skip
         connection.execute(services.insert(), [dict(zip(names, row, strict=True)) for row in STANDARD])

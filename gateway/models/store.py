@@ -8,9 +8,10 @@ a power cut.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Text, column, create_engine, event, inspect, make_url, select, table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -62,6 +63,16 @@ class Store:
         with self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def rebuild(self) -> Iterator[Connection]:
+        """A transaction in which tables may be made anew.
+
+        On SQLite without foreign keys: they would act when the old table is dropped.
+        """
+        with self._writer.execution_options(rebuilds=True).begin() as connection:
+            yield connection
+        self.engine.dispose()  # that connection must not come back
+
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""
         return insert(table, "sqlite" if self.is_sqlite else "postgresql")
@@ -102,6 +113,26 @@ def insert_new(connection: Connection, statement: Insert | sqlite.Insert | postg
     return connection.execute(statement.on_conflict_do_nothing(), execution_options=options).rowcount == 1
 
 
+def insert_many(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
+    """Many rows at once, each with a value for every one of the columns; returns how many there were.
+
+    PostgreSQL takes them as a COPY: 17,000 messages in a fifth of the time of INSERTs.
+    """
+    if connection.dialect.name == "sqlite":
+        values = list(rows)
+        if values:
+            connection.execute(table.insert(), values)
+        return len(values)
+    driver: Any = connection.connection.driver_connection
+    target = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
+    count = 0
+    with driver.cursor() as cursor, cursor.copy(target) as copy:
+        for row in rows:
+            copy.write_row([row[name] for name in columns])
+            count += 1
+    return count
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
@@ -111,7 +142,10 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
+    options = connection.get_execution_options()
+    writes = options.get("writes", False)
+    if options.get("rebuilds"):
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

@@ -1,0 +1,57 @@
+"""What left the programme: released blocks, frozen, and the weekly letters to councils that were made of them.
+
+Source: DESIGN.md, Ratings and what leaves the programme.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Date, ForeignKey, Index, Integer, SmallInteger, Table, Text, UniqueConstraint
+
+from gateway.models.base import Hash, Moment, metadata
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("commune", ForeignKey("communes.code"), nullable=False),
+    Column("round_id", ForeignKey("rounds.id"), nullable=False),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("last", Date, nullable=False),  # answers up to this day
+    Column("numbers", Integer, nullable=False),  # distinct
+    Column("female", Integer, nullable=False),
+    *(Column(f"n{score}", Integer, nullable=False) for score in (1, 2, 3, 4, 5)),
+    UniqueConstraint("commune", "round_id", "service_id", "last"),
+)
+Index("ix_blocks_round_id", blocks.c.round_id)
+
+released_phones = Table(
+    "released_phones",
+    metadata,
+    # the numbers of a round's blocks: none is ever in a second block of the same service
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("service_id", ForeignKey("services.id"), primary_key=True),
+    Column("phone", Hash, primary_key=True),  # under the round's key; gone when the round closes
+    sqlite_with_rowid=False,
+)
+
+weekly_letters = Table(
+    "weekly_letters",
+    metadata,
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
+    Column("week", Date, primary_key=True),  # its Monday
+    Column("copy", SmallInteger, primary_key=True),  # 1, and from 2 on what staff sent again
+    Column("round_id", ForeignKey("rounds.id"), nullable=False),
+    Column("lines", Text, nullable=False),  # JSON: what it says of each service
+    Column("broadcast", ForeignKey("broadcasts.id"), nullable=False),
+)
+
+council_replies = Table(
+    "council_replies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("commune", ForeignKey("communes.code"), nullable=False),
+    Column("week", Date, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("received", Moment, nullable=False, index=True),
+    Column("read_by", ForeignKey("staff.id")),
+)
