@@ -123,6 +123,68 @@ def migrate() -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the database into one file that only the master key opens; nothing in it links a rating to a person."""
+    from gateway import backup as safe
+    from gateway.privacy import Keys
+
+    settings = load()
+    count = safe.backup(_ready_store(settings), Keys(settings), file, datetime.now(UTC))
+    click.echo(f"{file}: {count} rows, {file.stat().st_size / 1e6:.1f} MB. It takes this installation's master key.")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Fill an empty database from a backup; what was closed since stays closed, what waited is not sent."""
+    from gateway import backup as safe
+    from gateway.privacy import Keys
+
+    settings = load()
+    done = safe.restore(settings, _store(settings), Keys(settings), file, datetime.now(UTC))
+    click.echo(f"{done.rows} rows as of {done.made.astimezone(settings.zone):%Y-%m-%d %H:%M}.")
+    click.echo(f"Closed again, their keys are gone: {done.closed}. Messages that waited, cancelled: {done.cancelled}.")
+    click.echo("Who stopped since then is not known here: look through the provider's list before you send.")
+
+
+@cli.group("keys")
+def keys_group() -> None:
+    """The keys of this installation (docs/keys.md)."""
+
+
+@keys_group.command("rotate")
+def rotate_keys() -> None:
+    """Seal every number with a new key and destroy the old ones, while the service runs."""
+    from gateway import keyring
+    from gateway.privacy import Keys
+
+    settings = load()
+    click.echo(f"sealing anew; it takes at least {keyring.GRACE_SECONDS:.0f} seconds", err=True)
+    done = keyring.rotate(_ready_store(settings), Keys(settings))
+    gone = ", ".join(map(str, done.destroyed)) or "none"
+    click.echo(f"Sealing key {done.key}: {done.resealed} values sealed anew. Destroyed: {gone}.")
+    if done.unreadable:
+        click.echo(f"{done.unreadable} values had been sealed with a key that is gone; they stay unreadable.")
+
+
+@keys_group.command("new-master")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def new_master(yes: bool) -> None:
+    """Go on after the master key was lost: contacts, opt-outs and known callers are given up, ratings stay."""
+    from gateway import keyring
+    from gateway.privacy import Keys, make_keys
+
+    settings = load()
+    store = _ready_store(settings)
+    if not yes:
+        click.confirm("All contacts and all known callers are removed for good. Is the old key really lost?", abort=True)
+    make_keys(settings)
+    gone = keyring.start_anew(store, Keys(settings), datetime.now(UTC))
+    click.echo("Removed: " + ", ".join(f"{count} {what}" for what, count in gone.items()) + ".")
+
+
+@cli.command()
 @click.option("--show-tokens", is_flag=True, help="Print the webhook tokens in full.")
 @click.option("--sms", metavar="NUMBER", help="Send one test message to this number.")
 def check(show_tokens: bool, sms: str | None) -> None:
@@ -289,9 +351,14 @@ def _ready_store(settings: Settings) -> Store:
 
 def _must_run(settings: Settings) -> None:
     """A role on its own needs what `mati up` would bring."""
+    from gateway import keyring
+    from gateway.privacy import Keys
+
     if not settings.redis_url:
         raise Told("REDIS_URL is not set; set it to your Redis, or run everything with: mati up")
-    _ready_store(settings).close()
+    store = _ready_store(settings)
+    keyring.must_fit(store, Keys(settings))
+    store.close()
 
 
 def _fail(message: str) -> NoReturn:

@@ -56,6 +56,23 @@ def read_key(path: Path) -> bytes:
     return _decoded(text, str(path))
 
 
+def _shred(path: Path) -> None:
+    """Overwrites and unlinks a key file, so that it is gone from the disk when this returns."""
+    try:
+        with path.open("r+b") as file:
+            file.write(secrets.token_bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+    except FileNotFoundError:
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _decoded(text: str, where: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
@@ -102,6 +119,10 @@ class Keys:
         """A secret for another purpose (the panel's cookies), as hex."""
         return hmac.digest(self._master, purpose.encode(), "sha256").hex()
 
+    def fingerprint(self) -> str:
+        """What tells this master key from another, and nothing else of it."""
+        return self.derived("mati fingerprint")[:16]
+
     # round keys ---------------------------------------------------------------------------------
 
     def make_round(self) -> str:
@@ -113,20 +134,7 @@ class Keys:
     def destroy_round(self, name: str) -> None:
         """Overwrites and unlinks a round's key; from then on its ratings link to no number. Repeats do no harm."""
         self._rounds.pop(name, None)
-        path = self._round_path(name)
-        try:
-            with path.open("r+b") as file:
-                file.write(secrets.token_bytes(path.stat().st_size))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
-        except FileNotFoundError:
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _shred(self._round_path(name))
 
     def has_round(self, name: str) -> bool:
         """Whether the round's key still exists."""
@@ -156,8 +164,8 @@ class Keys:
 
     def add_sealing(self) -> int:
         """A new sealing key; later seals use it. Returns its number."""
-        number = max(self._sealing_numbers(), default=0) + 1
-        write_key(self.folder / _SEALING.format(number), secrets.token_bytes(KEY_BYTES))
+        number = max(self.sealing_numbers(), default=0) + 1
+        write_key(self._sealing_path(number), secrets.token_bytes(KEY_BYTES))
         return number
 
     def seal(self, text: str, purpose: str) -> Sealed:
@@ -186,16 +194,38 @@ class Keys:
         """The newest key's number; the folder is read anew when it changed."""
         changed = self.folder.stat().st_mtime_ns if self.folder.exists() else 0
         if self._newest[0] != changed or not changed:
-            self._newest = (changed, max(self._sealing_numbers(), default=0))
+            self._newest = (changed, max(self.sealing_numbers(), default=0))
         return self._newest[1]
 
-    def _sealing_numbers(self) -> list[int]:
+    def sealing_key(self, number: int) -> str:
+        """A sealing key in base64, for a backup that is itself sealed. Raises KeyProblem."""
+        return base64.b64encode(read_key(self._sealing_path(number))).decode()
+
+    def put_sealing(self, number: int, key: str) -> None:
+        """Puts a sealing key back from a backup. Raises KeyProblem when another one of its number is there."""
+        path = self._sealing_path(number)
+        value = _decoded(key, f"sealing key {number} of the backup")
+        if not path.exists():
+            write_key(path, value)
+        elif read_key(path) != value:
+            raise KeyProblem(f"{path}: is another key than the backup's; restore with an empty KEYS_DIR")
+
+    def destroy_sealing(self, number: int) -> None:
+        """Overwrites and unlinks a sealing key: what is still sealed with it is lost."""
+        self._sealing.pop(number, None)
+        _shred(self._sealing_path(number))
+
+    def _sealing_path(self, number: int) -> Path:
+        return self.folder / _SEALING.format(number)
+
+    def sealing_numbers(self) -> list[int]:
+        """The numbers of the sealing keys there are, in their order."""
         found = (path.stem.removeprefix("sealing-") for path in self.folder.glob(_SEALING.format("*")))
-        return [int(number) for number in found if number.isdecimal()]  # not `sealing-1.old.key`, somebody's copy
+        return sorted(int(number) for number in found if number.isdecimal())  # not `sealing-1.old.key`, somebody's copy
 
     def _cipher(self, number: int) -> AESGCM:
         if number not in self._sealing:
-            self._sealing[number] = AESGCM(read_key(self.folder / _SEALING.format(number)))
+            self._sealing[number] = AESGCM(read_key(self._sealing_path(number)))
         return self._sealing[number]
 
 
@@ -212,7 +242,7 @@ def make_keys(settings: Settings) -> bool:
         write_key(master_path(settings), secrets.token_bytes(KEY_BYTES))
         made = True
     keys = Keys(settings)
-    if not keys._sealing_numbers():
+    if not keys.sealing_numbers():
         keys.add_sealing()
     return made
 

@@ -10,11 +10,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
+from gateway import keyring
 from gateway.config import Settings
 from gateway.models import editions, services, staff
 from gateway.models.store import MIGRATIONS, Store, StoreProblem, newest_revision
 from gateway.places import SHIPPED, import_places
-from gateway.privacy import make_keys
+from gateway.privacy import KeyProblem, Keys, make_keys, master_path
 
 
 def migrate(store: Store) -> Path | None:
@@ -42,8 +43,12 @@ def initialise(settings: Settings, store: Store, now: datetime) -> str | None:
 
     Returns the login's one-time password when it made one, else None. Raises StoreProblem, KeyProblem.
     """
+    path = master_path(settings)
+    if store.revision() is not None and not settings.mati_master_key and not path.exists():
+        raise KeyProblem(f"{path} is missing, but there are data made with it; put it back (docs/keys.md)")
     make_keys(settings)
     migrate(store)
+    keyring.must_fit(store, Keys(settings))
     with store.write() as db:
         if editions.newest(db):
             return None

@@ -50,4 +50,16 @@ def is_paused(db: Connection, day: date) -> bool:
     return days is not None and days[0] <= day <= days[1]
 
 
+def master(db: Connection) -> str | None:
+    """The fingerprint of the master key that this database was made with."""
+    return db.scalar(select(installation.c.value).where(installation.c.name == _MASTER))
+
+
+def set_master(db: Connection, fingerprint: str) -> None:
+    """Notes which master key this database goes with from now on."""
+    db.execute(delete(installation).where(installation.c.name == _MASTER))
+    db.execute(installation.insert().values(name=_MASTER, value=fingerprint))
+
+
 _PAUSE = "pause"
+_MASTER = "master key"

@@ -53,7 +53,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read with; what it sees does not change while it is open."""
+        """A connection to read with."""
         with self.engine.connect() as connection:
             yield connection
 
@@ -61,6 +61,13 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction, committed at the end or wholly undone. No network call belongs in it."""
         with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection that sees the database as it was at its first look, whatever is written meanwhile."""
+        engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -72,6 +79,14 @@ class Store:
         with self._writer.execution_options(rebuilds=True).begin() as connection:
             yield connection
         self.engine.dispose()  # that connection must not come back
+
+    def leave_no_trace(self) -> None:
+        """On SQLite, empties the write-ahead log: what was deleted must not live on in it."""
+        if self.is_sqlite:
+            with self.engine.connect() as db:
+                db.exec_driver_sql("COMMIT")
+                db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                db.exec_driver_sql("BEGIN")
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""
