@@ -7,23 +7,23 @@ DOMAIN.md, Services: satisfied is a score of 4 or 5.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Select, select
 
 from gateway.errors import Told
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
-from gateway.models.answers import OVERALL, answers
+from gateway.models.answers import OVERALL
 from gateway.models.places import communes, places
+from gateway.models.rollups import SCORES, counts
 from gateway.models.rounds import Round, round_of, round_services
 from gateway.models.services import services
 from gateway.privacy import Cell, may_show, shown_parts
 
-SCORES = (1, 2, 3, 4, 5)
 WOMEN = ("woman-15-30", "woman-31")
 
 
@@ -33,7 +33,11 @@ class NothingToTell(Told):
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of one cell that may be shown. `counts` are those of the scores 1 to 5."""
+    """The figures of one cell that may be shown. `counts` are those of the scores 1 to 5.
+
+    `numbers` is exact for a whole round; for a part of one it is the least that is certain: a number that several people
+    answer from is counted at one of their answers (models/answers.py, lead).
+    """
 
     n: int
     numbers: int
@@ -108,7 +112,7 @@ def tally(db: Connection, commune: str, round_: Round, minimum: int, today: date
     last = round_.closed or today
     weeks = _cells_by_week(db, commune, round_) if week else _cells(db, commune, round_)
     shown: list[ServiceTally] = []
-    for row in db.execute(_services_of(round_)):
+    for row in db.execute(services_of(round_)):
         parts = weeks.get(row.id, {})
         if week:
             visible = dict(zip(parts, shown_parts([p.cell for p in parts.values()], minimum), strict=True))
@@ -191,44 +195,36 @@ def monday(week: str) -> date:
     return date.fromisocalendar(int(year), int(number), 1)
 
 
+def services_of(round_: Round) -> Select[Any]:
+    """The services of a round, in the order of their numbers."""
+    rated = select(services).join(round_services, round_services.c.service_id == services.c.id)
+    return rated.where(round_services.c.round_id == round_.id).order_by(services.c.number)
+
+
 @dataclass(frozen=True)
 class _Part:
     cell: Cell
     female: int
 
 
-def _services_of(round_: Round) -> Any:
-    rated = select(services).join(round_services, round_services.c.service_id == services.c.id)
-    return rated.where(round_services.c.round_id == round_.id).order_by(services.c.number)
-
-
-def _counted() -> list[Any]:
-    counts = [func.coalesce(func.sum(case((answers.c.score == score, 1), else_=0)), 0) for score in SCORES]
-    female = func.sum(case((answers.c.who.in_(WOMEN), 1), else_=0))
-    return [func.count(answers.c.phone.distinct()).label("numbers"), female.label("female"), *counts]
-
-
 def _cells(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
-    where = (answers.c.commune == commune, answers.c.round_id == round_.id, answers.c.indicator == OVERALL)
-    rows = db.execute(select(answers.c.service_id, *_counted()).where(*where).group_by(answers.c.service_id))
-    return {row[0]: {None: _part(row[1:])} for row in rows}
+    rows = counts(db, ("service_id", "who"), round_id=round_.id, communes=[commune], indicator=OVERALL)
+    return _parts((row.service_id, None, row) for row in rows)
 
 
 def _cells_by_week(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
-    where = (answers.c.commune == commune, answers.c.round_id == round_.id, answers.c.indicator == OVERALL)
-    days = db.scalars(select(answers.c.day).where(*where).distinct())
-    weeks = sorted({day - timedelta(days=day.weekday()) for day in days})
+    rows = counts(db, ("day", "service_id", "who"), round_id=round_.id, communes=[commune], indicator=OVERALL)
+    return _parts((row.service_id, row.day - timedelta(days=row.day.weekday()), row) for row in rows)
+
+
+def _parts(rows: Iterable[tuple[str, date | None, Any]]) -> dict[str, dict[date | None, _Part]]:
+    """Counts added up by service and by week (or not)."""
     cells: dict[str, dict[date | None, _Part]] = {}
-    for first in weeks:
-        inside = answers.c.day.between(first, first + timedelta(days=6))
-        rows = db.execute(
-            select(answers.c.service_id, *_counted()).where(*where, inside).group_by(answers.c.service_id)
-        )
-        for row in rows:
-            cells.setdefault(row[0], {})[first] = _part(row[1:])
+    for service, week, row in rows:
+        of_service = cells.setdefault(service, {})
+        before = of_service.get(week, _Part(Cell((0,) * len(SCORES), 0), 0))
+        added = [getattr(row, f"n{score}") for score in SCORES]
+        total = tuple(int(old + new) for old, new in zip(before.cell.counts, added, strict=True))
+        female = before.female + (int(sum(added)) if row.who in WOMEN else 0)
+        of_service[week] = _Part(Cell(total, before.cell.numbers + int(row.leads)), female)
     return cells
-
-
-def _part(row: Sequence[Any]) -> _Part:
-    numbers, female, *counts = row
-    return _Part(Cell(tuple(int(count) for count in counts), int(numbers)), int(female))

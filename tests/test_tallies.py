@@ -369,9 +369,10 @@ def keep(house: Installation, rows: list[Row]) -> None:
     first = house.clock.now.date()
     with house.store.write() as db:
         db.execute(delete(answers))
+        leads = {(row.phone, row.service): row for row in reversed(rows)}
         values = [
             {
-                "round_id": 1, "rater": f"{row.phone}{row.who}".encode()[:16].ljust(16), "service_id": row.service,
+                "lead": leads[row.phone, row.service] is row, "round_id": 1, "rater": f"{row.phone}{row.who}".encode()[:16].ljust(16), "service_id": row.service,
                 "indicator": OVERALL, "phone": bytes([row.phone]) * 16, "who": row.who, "commune": TA_PHOU,
                 "score": row.score, "day": first + timedelta(days=row.days), "channel": "ussd",
             }
@@ -399,7 +400,7 @@ def check_recount(house: Installation, rows: list[Row], minimum: int) -> None:
         for week, tally in enumerate(by_week):
             part = [row for row in mine if row.days // 7 == week]
             figures = of(tally, service)
-            check(figures, part, shown=figures.figures is not None)
+            check(figures, part, shown=figures.figures is not None, whole=False)
             some |= figures.figures is not None
             if figures.figures is None:
                 hidden += part
@@ -409,7 +410,7 @@ def check_recount(house: Installation, rows: list[Row], minimum: int) -> None:
             assert may_be_shown(hidden, minimum), "the round less the weeks shown tells on the rest"
 
 
-def check(told: ServiceTally, rows: list[Row], *, shown: bool) -> None:
+def check(told: ServiceTally, rows: list[Row], *, shown: bool, whole: bool = True) -> None:
     """The same figures, counted from the rows."""
     assert (told.figures is not None) == shown
     if told.figures is None:
@@ -417,7 +418,8 @@ def check(told: ServiceTally, rows: list[Row], *, shown: bool) -> None:
     scores = [row.score for row in rows]
     count = Counter(scores)
     assert told.figures.n == len(rows)
-    assert told.figures.numbers == len({row.phone for row in rows})
+    numbers = len({row.phone for row in rows})
+    assert told.figures.numbers == numbers if whole else 5 <= told.figures.numbers <= numbers
     assert told.figures.female == sum(row.who in WOMEN for row in rows)
     assert told.figures.counts == tuple(count[score] for score in (1, 2, 3, 4, 5))
     assert told.figures.mean == pytest.approx(mean(scores))

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     Date,
     ForeignKey,
@@ -21,10 +24,13 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
+    literal,
     select,
     tuple_,
     update,
 )
+from sqlalchemy.sql.expression import true
 
 from gateway.models.base import Hash, metadata
 from gateway.models.rounds import round_communes
@@ -46,11 +52,30 @@ answers = Table(
     Column("score", SmallInteger, nullable=False),
     Column("day", Date, nullable=False),
     Column("channel", Text, nullable=False),
+    Column("given", SmallInteger, nullable=False, server_default="1"),  # how often: the last answer wins
+    # one of a number's answers on a service leads: their count is that of distinct numbers
+    Column("lead", Boolean, nullable=False, server_default=true()),
     CheckConstraint("score BETWEEN 1 AND 5", name="score"),
     sqlite_with_rowid=False,
 )
-Index("ix_answers_tally", answers.c.commune, answers.c.round_id, answers.c.service_id, answers.c.indicator)
 Index("ix_answers_phone", answers.c.round_id, answers.c.phone)
+Index("ix_answers_day", answers.c.commune, answers.c.round_id, answers.c.day)
+
+stale_days = Table(
+    "stale_days",
+    metadata,
+    # days whose answers changed since they were counted (models/rollups.py)
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("day", Date, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+rollup_state = Table(
+    "rollup_state",
+    metadata,
+    Column("until", Date, primary_key=True),  # the one row: every day up to this one is counted, or stale
+)
 
 
 class RoundClosed(Exception):
@@ -89,9 +114,15 @@ def save(db: Connection, given: Given) -> None:
         "phone": given.phone, "who": given.who, "commune": given.commune, "score": given.score, "day": given.day,
         "channel": given.channel,
     }  # fmt: skip
+    key = [column == values[column.name] for column in answers.primary_key.columns]
+    elsewhere = (answers.c.day != given.day) | (answers.c.commune != given.commune)
+    _make_stale(db, *key, elsewhere, also=given)
+    same = ("round_id", "phone", "service_id", "indicator")
+    leads = ~select(answers.c.rater).where(*(answers.c[name] == values[name] for name in same)).exists()
     changed = {name: values[name] for name in ("commune", "score", "day", "channel")}
-    statement = insert(answers, db.dialect.name).values(values)
-    db.execute(statement.on_conflict_do_update(index_elements=list(answers.primary_key.columns), set_=changed))
+    statement = insert(answers, db.dialect.name).values({**values, "lead": leads})
+    again = {**changed, "given": answers.c.given + 1}
+    db.execute(statement.on_conflict_do_update(index_elements=list(answers.primary_key.columns), set_=again))
 
 
 def take_over(db: Connection, round_id: int, phone: bytes, nobody: bytes, rater: bytes, who: str) -> None:
@@ -103,22 +134,62 @@ def take_over(db: Connection, round_id: int, phone: bytes, nobody: bytes, rater:
     mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
     loose = select(answers.c.service_id, answers.c.indicator).where(mine, answers.c.rater == nobody)
     replaced = tuple_(answers.c.service_id, answers.c.indicator).in_(loose)
-    db.execute(delete(answers).where(mine, answers.c.rater == rater, replaced))
+    before = (mine, answers.c.rater == rater, replaced)
+    _make_stale(db, *before)
+    _make_stale(db, mine, answers.c.rater == nobody)
+    gone = db.execute(delete(answers).where(*before)).rowcount
     db.execute(update(answers).where(mine, answers.c.rater == nobody).values(rater=rater, who=who))
+    if gone:
+        _let_lead(db, round_id, phone)
 
 
 def remove_loose(db: Connection, round_id: int, phone: bytes, nobody: bytes, service: str) -> None:
     """Removes what a number answered on a service without telling a who."""
-    db.execute(
-        delete(answers).where(
-            answers.c.round_id == round_id,
-            answers.c.phone == phone,
-            answers.c.rater == nobody,
-            answers.c.service_id == service,
-        )
-    )
+    mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
+    loose = (mine, answers.c.rater == nobody, answers.c.service_id == service)
+    _make_stale(db, *loose)
+    if db.execute(delete(answers).where(*loose)).rowcount:
+        _let_lead(db, round_id, phone)
 
 
 def withdraw(db: Connection, round_id: int, phone: bytes) -> None:
     """Removes all answers of a number in a round, whoever gave them."""
-    db.execute(delete(answers).where(answers.c.round_id == round_id, answers.c.phone == phone))
+    mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
+    _make_stale(db, mine)
+    db.execute(delete(answers).where(mine))
+
+
+def _make_stale(db: Connection, *which: ColumnElement[bool], also: Given | None = None) -> None:
+    """Notes the days of answers that are about to change: what was counted of those days no longer holds.
+
+    `also`: the day of an answer that is new, where it was counted already (a clock was put back). Before the change
+    itself, and so that the row is locked even where it stood there already: a count under way is waited for, and one
+    that comes waits for us (models/rollups.py).
+    """
+    key = (answers.c.commune, answers.c.round_id, answers.c.day)
+    days: Any = select(*key).where(*which)
+    if also is not None:
+        new = (literal(also.commune), literal(also.round_id), literal(also.day, Date))
+        days = days.union(select(*new).where(rollup_state.c.until >= also.day))
+    found = days.subquery()
+    statement = insert(stale_days, db.dialect.name).from_select(
+        [column.name for column in key], select(*found.c).distinct().order_by(*found.c)
+    )
+    same = {"day": statement.excluded.day}
+    db.execute(statement.on_conflict_do_update(index_elements=list(stale_days.primary_key.columns), set_=same))
+
+
+def _let_lead(db: Connection, round_id: int, phone: bytes) -> None:
+    """Lets another answer of a number lead where the leading one went."""
+    mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
+    other = answers.alias()
+    same = (
+        (other.c.round_id == round_id)
+        & (other.c.phone == phone)
+        & (other.c.service_id == answers.c.service_id)
+        & (other.c.indicator == answers.c.indicator)
+    )
+    first = select(func.min(other.c.rater)).where(same).scalar_subquery()
+    led = select(other.c.rater).where(same, other.c.lead).exists()
+    _make_stale(db, mine)
+    db.execute(update(answers).where(mine, answers.c.rater == first, ~led).values(lead=True))

@@ -1,0 +1,165 @@
+"""Closed days, counted: what a tally adds up without looking at single answers.
+
+A day of a commune's round that changed after it was counted stands in `stale_days` and is read from its answers until
+it is counted again: delete and rewrite. A recount of all answers always gives the same as rollups and rest together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    ForeignKey,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+
+from gateway.models.answers import answers, rollup_state, stale_days
+from gateway.models.base import metadata
+from gateway.models.rounds import round_communes, rounds
+from gateway.models.store import insert
+
+SCORES = (1, 2, 3, 4, 5)
+UNSAID = ""
+"""The `who` of answers that have none, in rollups."""
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("service_id", ForeignKey("services.id"), primary_key=True),
+    Column("indicator", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    *(Column(f"n{score}", Integer, nullable=False) for score in SCORES),
+    Column("leads", Integer, nullable=False),  # distinct numbers, each counted at one of its answers
+    sqlite_with_rowid=False,
+)
+
+_DIMENSIONS = ("commune", "round_id", "day", "service_id", "indicator", "who", "channel")
+_COUNTS = (*(f"n{score}" for score in SCORES), "leads")
+
+
+def counted_until(db: Connection) -> date:
+    """The last day that is counted; the first day there is before any is."""
+    return db.scalar(select(func.max(rollup_state.c.until))) or date.min
+
+
+def roll(db: Connection, until: date) -> int:
+    """Counts the days up to one, as far as they are not; returns how many days of a commune's round it wrote.
+
+    Called with yesterday. A count that is under way makes others wait.
+    """
+    before = counted_until(db)
+    if until <= before:
+        return 0
+    db.execute(delete(rollup_state))
+    db.execute(insert(rollup_state, db.dialect.name).values(until=until))
+    going_on = (
+        select(round_communes.c.commune, round_communes.c.round_id)
+        .join(rounds, rounds.c.id == round_communes.c.round_id)
+        .where(or_(rounds.c.closed.is_(None), rounds.c.closed > before))
+    )
+    # by commune and round, as the index has them: a day is found without looking at all that was ever answered
+    here = tuple_(answers.c.commune, answers.c.round_id).in_(going_on)
+    new = here & (answers.c.day > before) & (answers.c.day <= until)
+    db.execute(delete(rollups).where(rollups.c.day > before, rollups.c.day <= until))
+    return _write(db, new)
+
+
+def roll_stale(db: Connection, most: int = 500) -> int:
+    """Counts anew days that changed since they were counted, at most so many; returns how many.
+
+    They are taken out of `stale_days` first: a change that comes beside this waits for it, and makes its day stale
+    again; a day that is about to change is left for the next time.
+    """
+    key = (stale_days.c.commune, stale_days.c.round_id, stale_days.c.day)
+    until = counted_until(db)
+    some = select(*key).where(stale_days.c.day <= until).order_by(*key).limit(most).with_for_update(skip_locked=True)
+    days = [tuple(row) for row in db.execute(delete(stale_days).where(tuple_(*key).in_(some)).returning(*key))]
+    if days:
+        db.execute(delete(rollups).where(tuple_(rollups.c.commune, rollups.c.round_id, rollups.c.day).in_(days)))
+        _write(db, tuple_(answers.c.commune, answers.c.round_id, answers.c.day).in_(days))
+    return len(days)
+
+
+def counts(
+    db: Connection,
+    by: Sequence[str],
+    *,
+    round_id: int | None = None,
+    communes: Sequence[str] | None = None,
+    **only: Any,
+) -> list[Any]:
+    """Rows of counts, grouped by dimensions: those, then n1 to n5 and `leads`.
+
+    `only` keeps one value of a dimension, such as `indicator="overall"`. Counted days come from the rollups, the days
+    since and the stale ones from their answers.
+    """
+    until = counted_until(db)
+    known = rollups.alias()
+    stale = select(stale_days.c.day).where(
+        stale_days.c.commune == known.c.commune,
+        stale_days.c.round_id == known.c.round_id,
+        stale_days.c.day == known.c.day,
+    )
+    columns = [known.c[name] for name in (*_DIMENSIONS, *_COUNTS)]
+    rolled = select(*columns).where(known.c.day <= until, ~stale.exists(), *_only(known, round_id, communes, only))
+    since = _live(answers.c.day > until, *_only(answers, round_id, communes, only))
+    again = and_(
+        stale_days.c.commune == answers.c.commune,
+        stale_days.c.round_id == answers.c.round_id,
+        stale_days.c.day == answers.c.day,
+    )
+    changed = _live(answers.c.day <= until, *_only(answers, round_id, communes, only)).join(stale_days, again)
+    everything = union_all(rolled, since, changed).subquery()
+    keys = [everything.c[name] for name in by]
+    sums = [func.coalesce(func.sum(everything.c[name]), 0).label(name) for name in _COUNTS]
+    return list(db.execute(select(*keys, *sums).group_by(*keys).order_by(*keys)))
+
+
+def _only(table: Any, round_id: int | None, communes: Sequence[str] | None, only: dict[str, Any]) -> list[Any]:
+    conditions = [table.c[name] == value for name, value in only.items()]
+    if round_id is not None:
+        conditions.append(table.c.round_id == round_id)
+    if communes is not None:
+        conditions.append(table.c.commune.in_(communes))
+    return conditions
+
+
+def _live(*which: ColumnElement[bool]) -> Select[Any]:
+    """Single answers in the shape of rollups, one a row."""
+    scores = [case((answers.c.score == score, 1), else_=0).label(f"n{score}") for score in SCORES]
+    lead = case((answers.c.lead, 1), else_=0).label("leads")
+    who = func.coalesce(answers.c.who, UNSAID).label("who")
+    return select(
+        answers.c.commune, answers.c.round_id, answers.c.day, answers.c.service_id, answers.c.indicator, who,
+        answers.c.channel, *scores, lead,
+    ).where(*which)  # fmt: skip
+
+
+def _write(db: Connection, which: ColumnElement[bool]) -> int:
+    single = _live(which).subquery()
+    keys = [single.c[name] for name in _DIMENSIONS]
+    sums = [func.sum(single.c[name]) for name in _COUNTS]
+    together = select(*keys, *sums).group_by(*keys)
+    statement = insert(rollups, db.dialect.name).from_select([*_DIMENSIONS, *_COUNTS], together)
+    return db.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
