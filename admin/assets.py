@@ -1,4 +1,4 @@
-"""The panel's style sheets: read and compressed once a process, named by their content, kept by browsers for a year."""
+"""The panel's style sheets and scripts: read and compressed once a process, named by their content, kept for a year."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from flask import Response, request
 from gateway.headers import takes_gzip
 
 YEAR = 365 * 24 * 60 * 60
+TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Asset:
     def answer(self) -> Response:
         """The file, compressed for who takes that; 304 for who has it."""
         zipped = takes_gzip()
-        response = Response(self.zipped if zipped else self.plain, content_type="text/css; charset=utf-8")
+        kind = TYPES[self.name.rpartition(".")[2]]
+        response = Response(self.zipped if zipped else self.plain, content_type=kind)
         if zipped:
             response.headers["Content-Encoding"] = "gzip"
         response.vary.add("Accept-Encoding")
@@ -38,10 +40,10 @@ class Asset:
 
 
 def load() -> Mapping[str, Asset]:
-    """The style sheets by their bare names: Bootstrap's, as Bootstrap-Flask ships it, and our own."""
+    """The files by their bare names: Bootstrap's style sheet, as Bootstrap-Flask ships it, and our own."""
     bootstrap = resources.files("flask_bootstrap") / "static/bootstrap5/css/bootstrap.min.css"
-    own = Path(__file__).parent / "static/panel.css"
-    return {path.name: _asset(path.name, path.read_bytes()) for path in (bootstrap, own)}
+    own = (path for path in (Path(__file__).parent / "static").iterdir() if path.suffix[1:] in TYPES)
+    return {path.name: _asset(path.name, path.read_bytes()) for path in (bootstrap, *own)}
 
 
 def _asset(name: str, content: bytes) -> Asset:

@@ -25,6 +25,7 @@ PAGE = 50
 
 STATES: Mapping[State, Words] = {
     State.QUEUED: _("Waiting"),
+    State.HELD: _("Held back"),
     State.CLAIMED: _("About to be sent"),
     State.SENDING: _("Being sent"),
     State.ACCEPTED: _("Sent, no receipt yet"),
@@ -41,6 +42,14 @@ BADLY = (State.UNDELIVERED, State.REFUSED, State.EXPIRED)
 KINDS: Mapping[Kind, Words] = {
     Kind.ANSWER: _("Answer to a person"),
     Kind.TEST: _("Test"),
+    Kind.URGENT: _("Urgent notice"),
+    Kind.NOTICE: _("Notice"),
+    Kind.INVITATION: _("Invitation"),
+    Kind.REMINDER: _("Reminder"),
+    Kind.TALLY: _("Weekly tally"),
+    Kind.POLL: _("Poll"),
+    Kind.RESULT: _("Result"),
+    Kind.ANNOUNCEMENT: _("Announcement"),
 }
 
 REASONS: Mapping[Reason, Words] = {

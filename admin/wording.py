@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -10,12 +11,21 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 
+from gateway.config import Language
 from gateway.menus.phrases import Phrase, Words
 from gateway.menus.wording import render
+
+_ = Words
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 LANGUAGES = {"km": "ខ្មែរ", "en": "English"}
 """The panel's languages, each by its own name."""
+SPOKEN: Mapping[Language, Words] = {
+    "km": _("Khmer"),
+    "km-Latn": _("Khmer in Latin letters"),
+    "en": _("English"),
+}
+"""The languages in which people are written to."""
 
 
 def spoken(language: str | None, default: str) -> str:

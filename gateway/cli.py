@@ -178,7 +178,9 @@ def new_master(yes: bool) -> None:
     settings = load()
     store = _ready_store(settings)
     if not yes:
-        click.confirm("All contacts and all known callers are removed for good. Is the old key really lost?", abort=True)
+        click.confirm(
+            "All contacts and all known callers are removed for good. Is the old key really lost?", abort=True
+        )
     make_keys(settings)
     gone = keyring.start_anew(store, Keys(settings), datetime.now(UTC))
     click.echo("Removed: " + ", ".join(f"{count} {what}" for what, count in gone.items()) + ".")
@@ -261,6 +263,45 @@ def import_places(file: Path, join: bool) -> None:
     click.echo(f"{imported.places} places new or changed, {imported.joined} communes joined the programme.")
 
 
+@cli.group()
+def contacts() -> None:
+    """People who asked for reminders, institutions, councillors."""
+
+
+@contacts.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Print what would happen, and change nothing.")
+@click.option("--group", metavar="NAME", help="Everybody in the file is in this group, too; a new one is made.")
+@click.option("--role", type=click.Choice(("person", "institution", "councillor")), help="Where a line says none.")
+@click.option("--consent", metavar="TEXT", help="Where and when people agreed, for lines that do not say so.")
+def import_contacts(file: Path, dry_run: bool, group: str | None, role: str | None, consent: str | None) -> None:
+    """Take in a CSV file with a column `number`, and what else is known; whole or not at all.
+
+    Columns by name, in English or Khmer: number, name, role, language, commune, address, group, consent.
+    """
+    from gateway import contact_intake, contact_lists, sheets
+    from gateway.contacts import Refused
+    from gateway.privacy import Keys
+
+    settings, now = load(), datetime.now(UTC)
+    try:
+        wholesale = contact_lists.Wholesale.of(role, consent or "", group or "")
+    except Refused as refusal:
+        raise click.UsageError(f"--group or --consent: {refusal}") from None
+    store, keys = _ready_store(settings), Keys(settings)
+    sheet = sheets.Sheet(str(file), sheets.read_bytes(file), contact_lists.COLUMNS)
+    with store.read() as db:
+        communes = contact_lists.Communes(db)
+    reading = contact_lists.read(sheet, communes, keys, settings, wholesale, _lines_read)
+    if dry_run:
+        with store.read() as db:
+            done = contact_intake.plan(db, reading)
+    else:
+        with store.write() as db:
+            done = contact_intake.take_in(db, keys, reading, now.astimezone(settings.zone).date(), now)
+    click.echo(contact_intake.report(done, dry_run))
+
+
 @cli.command()
 @click.option("--commune", metavar="CODE", help="One commune, by its code; otherwise all of the programme.")
 @click.option("--round", "number", type=click.IntRange(1), metavar="N", help="The commune's N-th round.")
@@ -288,14 +329,45 @@ def tally(commune: str | None, number: int | None, week: str | None, as_json: bo
 
 
 @cli.command()
+@click.option("--group", required=True, metavar="NAME", help="Of contacts: those who get it.")
+@click.option("--text", "file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="One text for all, or sections headed [km], [km-Latn], [en].")  # fmt: skip
+@click.option("--at", metavar="TIME", help="Local time, such as '2026-12-01 09:00'; otherwise once it is approved.")
+@click.option("--dry-run", is_flag=True, help="Print recipients, parts and cost, and change nothing.")
+def broadcast(group: str, file: Path, at: str | None, dry_run: bool) -> None:
+    """Put a message to a group before staff for approval."""
+    from gateway import dispatch, hours
+
+    settings, now = load(), datetime.now(UTC)
+    try:
+        start = hours.written(at, settings.zone) if at else None
+        texts = dispatch.texts_in(file.read_text(encoding="utf-8"), settings.default_language)
+    except UnicodeDecodeError:
+        raise Told(f"{file} is not in UTF-8; save it as UTF-8 text") from None
+    except ValueError:
+        raise click.UsageError(f"--at: {at!r} is no time; write it as '2026-12-01 09:00'") from None
+    store = _ready_store(settings)
+    if dry_run:
+        with store.read() as db:
+            dispatch.dry_run(db, settings, dispatch.plan(db, group, texts, start), now, click.echo)
+        return
+    with store.write() as db:
+        made = dispatch.put_before_staff(db, settings, dispatch.plan(db, group, texts, start), now)
+    click.echo(f"Broadcast {made} waits for approval: {settings.address}/admin/broadcasts/{made}")
+
+
+@cli.command()
 @click.argument("provider", type=click.Choice([name for name in PROVIDERS if name != "simulator"]))
 @click.option("--port", type=click.IntRange(0, 65535), required=True, help="To listen on; 0 is any that is free.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option("--latency", type=click.FloatRange(0), default=0, metavar="MS", help="Before each answer.")
 @click.option("--fail", type=click.FloatRange(0, 1), default=0, metavar="SHARE", help="Refuse so many for now.")
 @click.option("--drop-reply", type=click.FloatRange(0, 1), default=0, metavar="SHARE", help="Take, but do not answer.")
+@click.option("--error-after", type=click.FloatRange(0, 1), default=0, metavar="SHARE", help="Take, but answer 500.")
+@click.option("--drip", type=click.FloatRange(0, 1), default=0, metavar="SHARE", help="Take, answer byte by byte.")
 @click.option("--throttle", type=click.FloatRange(0, min_open=True), metavar="PER_SECOND", help="Refuse more for now.")
-@click.option("--duplicate-receipts", is_flag=True, help="Send each receipt twice.")
+@click.option("--duplicate-receipts", is_flag=True, help="Send each receipt twice, as --receipt-copies 2.")
+@click.option("--receipt-copies", type=click.IntRange(1, 9), default=1, metavar="N", help="Send each receipt N times.")
 @click.option("--reorder", is_flag=True, help="Send receipts out of order, and late.")
 @click.option("--receipt-delay", type=click.FloatRange(0), default=100, show_default=True, metavar="MS")
 @click.option("--hooks", metavar="URL", default="", help="The gateway, such as http://127.0.0.1:8000.")
@@ -305,17 +377,26 @@ def tally(commune: str | None, number: int | None, week: str | None, as_json: bo
 @click.option("--show-numbers", is_flag=True, help="In the log: for invented numbers only.")
 @click.option("--seed", type=int, help="The same faults again.")
 @click.option("--allow-remote", is_flag=True, help="Let --hooks and --host be other machines.")
-def stub(provider: str, latency: float, receipt_delay: float, **options: Any) -> None:
+def stub(
+    provider: str, latency: float, receipt_delay: float, duplicate_receipts: bool, receipt_copies: int, **options: Any
+) -> None:
     """Play a provider: answer and call back as it does (docs/providers/stub.md)."""
     from gateway.stub import Setup, WrongSetup, play
 
     settings = load() if provider == "http" else None  # it is played as the settings describe it
     options |= {"latency": latency / 1000, "receipt_delay": receipt_delay / 1000}
+    options["receipt_copies"] = max(receipt_copies, 2 if duplicate_receipts else 1)
     try:
         setup = Setup(provider, settings=settings, **options)
     except WrongSetup as problem:
         raise click.UsageError(str(problem)) from None
     play(setup)
+
+
+def _lines_read(count: int, last: bool) -> None:
+    """Progress, for who watches."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{count:,} lines read", nl=last, err=True)
 
 
 def _number(text: str, settings: Settings) -> str:

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.config import Settings
-from gateway.effects import Effects
+from gateway.effects import Effects, ForumChanged
 from gateway.menus import flows
 from gateway.menus.effects import Discard, Save
 from gateway.menus.engine import Screen, Talk
@@ -95,15 +95,12 @@ class Conversations:
         resumed = frozen is not None
         if frozen is None:
             known = find_caller(db, caller) or Caller(None, None)
-            frozen = Facts(
-                edition=editions.newest(db),
-                language=known.language or self._settings.default_language,
-                commune=known.commune,
-                cost=self._settings.caller_cost,
-                menus=flows.VERSION,
-                dialled=dialled,
-                **facts,
-            )
+            usual: dict[str, Any] = {
+                "edition": editions.newest(db), "language": known.language or self._settings.default_language,
+                "commune": known.commune, "cost": self._settings.caller_cost, "menus": flows.VERSION,
+                "dialled": dialled, "began": self._now().isoformat(),
+            }  # fmt: skip
+            frozen = Facts(**usual | facts)
         values = {
             "id": secrets.token_hex(16), "provider": step.provider, "session": step.session, "caller": caller,
             "channel": frozen.channel, "facts": frozen.to_json(), "offset": len(step.path or ()), "inputs": _NONE_YET,
@@ -137,9 +134,8 @@ class Conversations:
                 if isinstance(effect, Save):
                     rated.append(effect.service)
                     change |= {"rated": _joined(rated), "round_id": effect.round_id}
-        except answers.RoundClosed:
-            closed = _("This round has closed. The rating was not kept. Thank you.")
-            screen = Screen(render(closed, talk.language), True)
+        except (answers.RoundClosed, ForumChanged) as refused:
+            screen = Screen(render(_NOT_KEPT[type(refused)], talk.language), True)
             talk.transcript.clear()  # what is not kept is not kept here either
         change |= {"transcript": _joined(talk.transcript), "page": talk.page, "inputs": count}
         change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now(), "request": step.request}
@@ -209,9 +205,13 @@ class Conversations:
 
     def _read_programme(self, edition: int) -> Programme:
         with self._store.read() as db:
-            return Programme(edition, editions.read_edition(db, edition))
+            return Programme(edition, editions.read_edition(db, edition), self._settings.zone)
 
 
+_NOT_KEPT: dict[type[Exception], Words] = {
+    answers.RoundClosed: _("This round has closed. The rating was not kept. Thank you."),
+    ForumChanged: _("This forum was moved or cancelled just now. Your answer was not kept. Please ask again."),
+}
 _SEPARATOR = "\t"
 _NONE_YET = -1
 

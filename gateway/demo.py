@@ -122,7 +122,7 @@ def seed(settings: Settings, store: Store, today: date) -> None:
                 _progress(done, total)
         last = first + timedelta(days=27)
         clock.set(last, 21 * 60)
-        rounds.close_round(store, keys, round_id, last, clock.now)
+        rounds.close_round(store, keys, round_id, last, clock.now, settings.min_raters)
     clock.set(today, 0)
     rounds.open_round(store, keys, COMMUNES, today, clock.now)
 

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
+from gateway import contacts
+from gateway import forums as replies
 from gateway.config import Settings
-from gateway.menus.effects import Discard, Effect, Identify, Join, Save, Speak, Withdraw
+from gateway.menus.effects import (
+    Attend,
+    Discard,
+    Effect,
+    Identify,
+    Join,
+    Save,
+    Speak,
+    Subscribe,
+    Unsubscribe,
+    Withdraw,
+)
 from gateway.models import answers
-from gateway.models.callers import remember
+from gateway.models.callers import find_caller, remember
+from gateway.models.forums import forums
 from gateway.models.rounds import rounds
 from gateway.privacy import Keys
 
 _OPEN_ROUNDS = select(rounds.c.id, rounds.c.key).where(rounds.c.closed.is_(None))
+
+
+class ForumChanged(Exception):
+    """A forum was moved, cancelled or has begun since it was shown: the answer is not kept."""
 
 
 class Effects:
@@ -22,11 +40,13 @@ class Effects:
 
     def __init__(self, keys: Keys, settings: Settings, now: Callable[[], datetime]) -> None:
         self._keys = keys
-        self._zone = settings.zone
+        self._settings = settings
         self._now = now
 
     def apply(self, db: Connection, effect: Effect, number: str, channel: str) -> None:
-        """Does what a flow asked for. Raises RoundClosed, and then has done nothing; KeyProblem when a key is gone."""
+        """Does what a flow asked for. Raises RoundClosed or ForumChanged, and then has done nothing; KeyProblem
+        when a key is gone.
+        """
         match effect:
             case Speak(language):
                 remember(db, self._keys.lookup(number), language=language)
@@ -43,7 +63,7 @@ class Effects:
                         commune=commune,
                         service=service,
                         score=score,
-                        day=self._now().astimezone(self._zone).date(),
+                        day=self._today(),
                         channel=channel,
                     ),
                 )
@@ -59,6 +79,32 @@ class Effects:
             case Withdraw():
                 for round_id, key in db.execute(_OPEN_ROUNDS).all():
                     answers.withdraw(db, round_id, self._keys.phone(key, number))
+            case Attend(forum, revision, heads):
+                # shared until the commit: whoever moves it meanwhile comes after us, and tells this number as well
+                shown = select(forums.c.revision).where(forums.c.id == forum).with_for_update(read=True)
+                is_so = db.scalar(shown) == revision
+                if not is_so or not self._replied(db, forum, number, heads, channel):
+                    raise ForumChanged
+            case Subscribe(commune):
+                caller = find_caller(db, self._keys.lookup(number))
+                contacts.subscribe(
+                    db,
+                    self._keys,
+                    number,
+                    language=(caller.language if caller else None) or self._settings.default_language,
+                    commune=commune,
+                    source=channel.upper(),
+                    today=self._today(),
+                )
+            case Unsubscribe():
+                contacts.unsubscribe(db, self._keys, number)
+
+    def _replied(self, db: Connection, forum: int, number: str, heads: int, channel: str) -> bool:
+        said = replies.reply(db, self._keys, self._settings, forum, number, heads, channel, self._now())
+        return said is not None
+
+    def _today(self) -> date:
+        return self._now().astimezone(self._settings.zone).date()
 
 
 def _key_of(db: Connection, round_id: int) -> str:

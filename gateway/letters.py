@@ -9,17 +9,20 @@ from __future__ import annotations
 import functools
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from gateway import placeholders
 from gateway.config import Language, Settings
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.contacts import Role, contacts, group_members
+from gateway.models.forums import told_of
 from gateway.models.messages import PRIORITY, Kind, State, messages, opt_outs
 from gateway.models.places import places
 from gateway.models.store import insert, insert_many
@@ -30,15 +33,14 @@ from gateway.text import Segments, plain, segments
 Texts = Mapping[Language, str]
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     """Somebody who gets it. The number stays sealed."""
 
     phone: bytes
     sealed: Sealed
     operator: str | None
     language: Language
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = MappingProxyType({})
     """For placeholders (`placeholders.KNOWN`)."""
 
 
@@ -50,10 +52,12 @@ class Audience:
     communes: tuple[str, ...] = ()
     councils: tuple[str, ...] = ()
     """Communes whose councillors get it."""
+    told: tuple[int, ...] = ()
+    """Forums: whoever was told of one of them, or replied."""
 
     def to_json(self) -> str:
         """As kept with the broadcast."""
-        return json.dumps({"groups": self.groups, "communes": self.communes, "councils": self.councils})
+        return json.dumps(vars(self))
 
     @classmethod
     def from_json(cls, text: str) -> Audience:
@@ -89,12 +93,33 @@ class Size:
 
 def recipients_of(db: Connection, audience: Audience, settings: Settings) -> list[Recipient]:
     """Everybody in an audience, each number once. Who has stopped is left out."""
-    return [_recipient(row, settings) for row in db.execute(_contacts(audience).where(~_stopped()))]
+    rows = db.execute(_contacts(audience).where(~_stopped()))
+    found = [_recipient(settings.default_language, *row) for row in rows]
+    if audience.told:
+        known = {one.phone for one in found} | _opt_outs(db)
+        for row in told_of(db, audience.told):
+            if row.phone not in known:
+                known.add(row.phone)
+                language = row.language or settings.default_language
+                found.append(Recipient(row.phone, Sealed(row.number_key, row.number), row.operator, language))
+    return found
 
 
 def count_stopped(db: Connection, audience: Audience) -> int:
     """How many of an audience have asked for no more messages."""
-    return len(db.execute(_contacts(audience).where(_stopped())).all())
+    stopped = set(db.scalars(_contacts(audience).with_only_columns(contacts.c.phone).where(_stopped())))
+    if audience.told:
+        stopped |= {row.phone for row in told_of(db, audience.told)} & _opt_outs(db)
+    return len(stopped)
+
+
+def count_by_language(db: Connection, audience: Audience, settings: Settings) -> Mapping[Language, int]:
+    """How many of an audience would get it, by their language: the quick count while one writes."""
+    who = _contacts(audience).where(~_stopped()).with_only_columns(contacts.c.language, func.count()).order_by(None)
+    counts: Counter[Language] = Counter()
+    for language, count in db.execute(who.group_by(contacts.c.language)):
+        counts[language or settings.default_language] += count
+    return counts
 
 
 def write_letter(
@@ -125,18 +150,22 @@ def put_out(
     """The messages of an approved broadcast, into the outbox; its row gets their number and parts."""
     count = parts = 0
     provider = functools.cache(chooser(db, settings, now))
+    said = composer(letter.texts, settings)
+    always = {
+        "kind": str(letter.kind), "priority": PRIORITY[letter.kind], "state": str(State.QUEUED),
+        "broadcast": broadcast, "attempts": 0, "not_before": letter.start, "expires": letter.expires,
+        "created": now, "changed": now,
+    }  # fmt: skip
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal count, parts
         for one in recipients:
-            body, size = compose(letter.texts, one, settings)
+            body, size = said(one)
             count, parts = count + 1, parts + size.parts
             yield {
-                "id": secrets.token_hex(16), "kind": str(letter.kind), "priority": PRIORITY[letter.kind],
-                "state": str(State.QUEUED), "phone": one.phone, "number": one.sealed.data, "number_key": one.sealed.key,
-                "text": body, "parts": size.parts, "language": one.language, "broadcast": broadcast,
-                "provider": provider(one.operator, None), "attempts": 0, "not_before": letter.start,
-                "expires": letter.expires, "created": now, "changed": now,
+                **always, "id": secrets.token_hex(16), "phone": one.phone, "number": one.sealed.data,
+                "number_key": one.sealed.key, "text": body, "parts": size.parts, "language": one.language,
+                "provider": provider(one.operator, None),
             }  # fmt: skip
 
     insert_many(db, messages, rows(), _COLUMNS)
@@ -145,27 +174,35 @@ def put_out(
     return size
 
 
-def compose(texts: Texts, recipient: Recipient, settings: Settings) -> tuple[str, Segments]:
-    """The text for one person, and what it costs. One whose language has no text gets the programme's, or any."""
-    text = in_language(texts, recipient.language, settings)
-    if placeholders.is_personal(text):
-        text = placeholders.fill(text, recipient.values)
-    return _measured(text)
+def composer(texts: Texts, settings: Settings) -> Callable[[Recipient], tuple[str, Segments]]:
+    """What says to each person the text for them, as it is sent, and what it costs."""
+
+    @functools.cache
+    def chosen(language: Language) -> tuple[str, tuple[str, Segments] | None]:
+        text = in_language(texts, language, settings)
+        return text, None if placeholders.is_personal(text) else _measured(text)
+
+    def compose(one: Recipient) -> tuple[str, Segments]:
+        text, ready = chosen(one.language)
+        return ready or _measured(placeholders.fill(text, one.values))
+
+    return compose
 
 
 def in_language(texts: Texts, language: Language, settings: Settings) -> str:
-    """The text in a language, else in the programme's, else in any there is."""
-    for one in (language, settings.default_language, *texts):
-        if texts.get(one):
-            return texts[one]
-    return ""
+    """The text that somebody who speaks a language gets."""
+    return texts.get(worded_in(texts, language, settings), "")
+
+
+def worded_in(texts: Texts, language: Language, settings: Settings) -> Language:
+    """The language whose text somebody gets: their own, else the programme's, else any in which there is one."""
+    return next((one for one in (language, settings.default_language, *texts) if texts.get(one)), language)
 
 
 _COLUMNS = ("id", "kind", "priority", "state", "phone", "number", "number_key", "text", "parts", "language",
             "broadcast", "provider", "attempts", "not_before", "expires", "created", "changed")  # fmt: skip
 
 
-@functools.lru_cache(maxsize=1024)
 def _measured(text: str) -> tuple[str, Segments]:
     body = plain(text)
     return body, segments(body)
@@ -175,25 +212,29 @@ def _stopped() -> Any:
     return contacts.c.phone.in_(select(opt_outs.c.phone))
 
 
+def _opt_outs(db: Connection) -> set[bytes]:
+    return set(db.scalars(select(opt_outs.c.phone)))
+
+
 def _contacts(audience: Audience) -> Select[Any]:
     members = select(group_members.c.contact_id).where(group_members.c.group_id.in_(audience.groups))
     people = contacts.c.commune.in_(audience.communes) & (contacts.c.role == Role.PERSON)
     council = contacts.c.commune.in_(audience.councils) & (contacts.c.role == Role.COUNCILLOR)
+    c = contacts.c
     return (
-        select(contacts, places.c.name_km, places.c.name_en)
-        .outerjoin(places, places.c.code == contacts.c.commune)
-        .where(contacts.c.id.in_(members) | people | council)
-        .order_by(contacts.c.id)
-    )
+        select(c.phone, c.number, c.number_key, c.operator, c.language, c.name, c.address, places.c.name_km,
+               places.c.name_en)
+        .outerjoin(places, places.c.code == c.commune)
+        .where(c.id.in_(members) | people | council)
+        .order_by(c.id)
+    )  # fmt: skip
 
 
-def _recipient(row: Any, settings: Settings) -> Recipient:
-    language = row.language or settings.default_language
-    commune = (row.name_km if language == "km" else row.name_en) or ""
-    return Recipient(
-        phone=row.phone,
-        sealed=Sealed(row.number_key, row.number),
-        operator=row.operator,
-        language=language,
-        values={"name": row.name, "commune": commune, "address": row.address},
-    )
+def _recipient(
+    default: Language, phone: bytes, number: bytes, key: int, operator: str | None, language: Language | None,
+    name: str, address: str, commune_km: str | None, commune_en: str | None,
+) -> Recipient:  # fmt: skip
+    language = language or default
+    commune = commune_km if language == "km" else commune_en
+    values = {"name": name, "address": address, "commune": commune or ""}
+    return Recipient(phone, Sealed(key, number), operator, language, values)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
+
+from gateway.text import in_gsm7, is_gsm7
 
 KNOWN = ("name", "commune", "address")
 _PLACEHOLDER = re.compile(r"\{([^{}|]*)(?:\|([^{}]*))?\}")
@@ -12,6 +15,11 @@ _PLACEHOLDER = re.compile(r"\{([^{}|]*)(?:\|([^{}]*))?\}")
 def unknown(text: str) -> list[str]:
     """The placeholders of a text that nothing is known to fill, as they are written."""
     return [found[0] for found in _PLACEHOLDER.finditer(text) if found[1].strip() not in KNOWN]
+
+
+def loose_brace(text: str) -> str | None:
+    """The first brace in it that belongs to no placeholder: that of `{name`."""
+    return next((char for char in _PLACEHOLDER.sub("", text) if char in "{}"), None)
 
 
 def needed(text: str) -> set[str]:
@@ -25,5 +33,25 @@ def is_personal(text: str) -> bool:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text for one person. A value that is missing and has nothing to stand in leaves nothing."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1].strip()) or found[2] or "", text)
+    """The text for one person. A value that is missing and has nothing to stand in leaves nothing.
+
+    In a text of GSM-7 values lose the accents that GSM-7 lacks: one `â` in a name would cost two parts more.
+    """
+    pieces, latin = _pieces(text)
+    said = []
+    for words, name, otherwise in pieces:
+        said.append(words)
+        if name:
+            value = values.get(name) or otherwise
+            said.append(in_gsm7(value) if latin and not is_gsm7(value) else value)
+    return "".join(said)
+
+
+@functools.lru_cache(maxsize=64)
+def _pieces(text: str) -> tuple[tuple[tuple[str, str, str], ...], bool]:
+    """The text cut at its placeholders (words, placeholder after them, what stands in), and whether it is GSM-7."""
+    pieces, end = [], 0
+    for found in _PLACEHOLDER.finditer(text):
+        pieces.append((text[end : found.start()], found[1].strip(), found[2] or ""))
+        end = found.end()
+    return (*pieces, (text[end:], "", "")), is_gsm7(text)

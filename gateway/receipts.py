@@ -6,7 +6,7 @@ goes forward.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -66,11 +66,16 @@ def apply(db: Connection, message: str, status: Delivery, reason: str | None, no
         opt_out(db, phone, now.astimezone(zone).date(), "provider")
 
 
-def apply_kept(db: Connection, now: datetime, zone: ZoneInfo) -> int:
-    """Applies the receipts that came before their message was settled; returns how many."""
+def apply_kept(db: Connection, now: datetime, zone: ZoneInfo, given: Collection[str] | None = None) -> int:
+    """Applies the receipts that came before their message was settled; returns how many.
+
+    `given`: only those of these provider's ids. Others' may be many: of who shares our account at the provider.
+    """
     waiting = select(receipts, messages.c.id.label("message")).join(
         messages, (messages.c.provider == receipts.c.provider) & (messages.c.provider_id == receipts.c.provider_id)
     )
+    if given is not None:
+        waiting = waiting.where(receipts.c.provider_id.in_(given))
     rows = db.execute(waiting.order_by(receipts.c.received)).all()
     for row in rows:
         apply(db, row.message, Delivery(row.move), row.reason, now, zone)

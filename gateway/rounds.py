@@ -1,7 +1,7 @@
 """Opening and closing rounds.
 
-Closing a round destroys what links its ratings to people: its key, and the rows of its conversations
-(DESIGN.md, Ratings and what leaves the programme).
+Closing a round destroys what links its ratings to people: its key, which of their numbers were released, and the rows
+of its conversations (DESIGN.md, Ratings and what leaves the programme).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gateway.models.rounds import round_communes, round_services, rounds
 from gateway.models.services import services
 from gateway.models.store import Store
 from gateway.privacy import Keys
+from gateway.releases import forget_released, release
 
 
 class RoundProblem(Told):
@@ -57,20 +58,25 @@ def open_round(store: Store, keys: Keys, codes: Sequence[str], day: date, now: d
     return new
 
 
-def close_round(store: Store, keys: Keys, round_id: int, day: date, now: datetime) -> None:
-    """Closes a round in all its communes and destroys its key and its conversations. Repeats do no harm."""
+def close_round(store: Store, keys: Keys, round_id: int, day: date, now: datetime, minimum: int) -> None:
+    """Closes a round in all its communes and destroys its key and its conversations. Repeats do no harm.
+
+    What may be told by now of at least `minimum` numbers is released first; what then is left stays inside.
+    """
+    with store.read() as db:
+        codes = list(db.scalars(select(round_communes.c.commune).where(round_communes.c.round_id == round_id)))
+    for code in codes:
+        with store.write() as db:
+            release(db, round_id, code, day, minimum)
     with store.write() as db:
         key = db.scalar(select(rounds.c.key).where(rounds.c.id == round_id))
         if key is None:
             raise RoundProblem(f"there is no round {round_id}")
         db.execute(update(rounds).where(rounds.c.id == round_id, rounds.c.closed.is_(None)).values(closed=day))
         db.execute(update(round_communes).where(round_communes.c.round_id == round_id).values(open=False))
+        forget_released(db, round_id)
         purge_round(db, round_id, now)
         forget_talks(db)
         publish(db, now)
     keys.destroy_round(key)
-    if store.is_sqlite:
-        with store.engine.connect() as db:  # what was deleted must not live on in the write-ahead log
-            db.exec_driver_sql("COMMIT")
-            db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.exec_driver_sql("BEGIN")
+    store.leave_no_trace()

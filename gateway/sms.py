@@ -21,19 +21,19 @@ from gateway.menus.phrases import Words
 from gateway.menus.wording import render
 from gateway.models import messages
 from gateway.models.callers import find_caller
+from gateway.models.contacts import contacts
 from gateway.models.conversations import conversations
-from gateway.models.messages import Draft, Kind, inbound
+from gateway.models.messages import Draft, Kind, inbound, is_sms
 from gateway.models.store import Store, insert, insert_new
 from gateway.phones import calling_code, is_mobile
 from gateway.privacy import Keys
 from gateway.providers.base import InboundSms, InboxCheck, OptOut, UssdStep
+from gateway.questions import Question, Questions
 from gateway.routing import choose
 
 _ = Words
 log = structlog.get_logger()
 
-MENU_LAPSES = timedelta(minutes=10)
-"""So long a digit answers the last question of a menu (DESIGN.md, Menus)."""
 QUESTION_EXPIRES = timedelta(hours=1)
 ANSWER_EXPIRES = timedelta(hours=24)
 MENUS_A_DAY = 3
@@ -44,14 +44,12 @@ A_DAY = timedelta(days=1)
 INBOX = 50
 
 _FIXED: dict[Keyword, Words] = {
-    Keyword.FORUM: _("No forum is planned now."),
     Keyword.INFO: _("There is no information page yet."),
     Keyword.HELP: _(
-        "RATE: rate services. LANG: language. STOP: no more messages. START: messages again."
-        " At once: commune, service, score and who, such as 1 2 5 1"
+        "RATE: rate services. FORUM: forums. ON: SMS about forums. OFF: no more SMS. LANG: language."
+        " Or rate at once: commune, service, score, who, as in 1 2 5 1"
     ),
     Keyword.STOP: _("We will not send more messages. To get them again, send ON."),
-    Keyword.START: _("We will send you messages again. To rate, send RATE. No more: OFF."),
 }
 
 
@@ -71,6 +69,7 @@ class SmsDesk:
         self._settings = settings
         self._talks = talks
         self._now = now
+        self._questions = Questions(keys, settings, now)
 
     def receive(self, sms: InboundSms) -> str | None:
         """Stores an SMS and writes its answer; returns the answer's id in the outbox, None when there is none."""
@@ -155,19 +154,33 @@ class SmsDesk:
                 return self._begin(db, step, list(dialled))
             case Said(keyword=Keyword.LANG):
                 return self._begin(db, step, [], entry="language")
+            case Said(keyword=Keyword.FORUM):
+                return self._begin(db, step, [], entry="forums", commune=self._commune(db, number))
             case Said(keyword=Keyword.START):
                 messages.opt_in(db, self._keys.lookup(number))
-                return self._fixed(db, number, Keyword.START)
+                return self._begin(db, step, [], entry="news", commune=self._commune(db, number))
             case Said(keyword=Keyword() as word):
                 return self._fixed(db, number, word)
             case Said(numbers=(place, *dialled)) if len(dialled) >= 2:
                 return self._begin(db, step, dialled, place=place)
-        question = self._open_question(db, number)
-        if question is not None and len(said.numbers) == 1:
-            return self._go_on(db, question, number, said.numbers[0])
+        asked = self._questions.waiting(db, number)
+        if (thanks := self._questions.reply(db, asked, sms, number)) is not None:
+            return Screen(thanks, True)
+        if asked and len(said.numbers) == 1:
+            return self._take(db, asked[0], sms, number, said.numbers[0])
         if not self._may_show_menu(db, sms, number):
             return None
-        return self._go_on(db, question, number, sms.text) if question is not None else self._begin(db, step, [])
+        talk = next((question.talk for question in asked if question.talk is not None), None)
+        if talk is not None:
+            return self._go_on(db, talk, number, sms.text)
+        hint = self._questions.hint(db, asked, number, sms.text)
+        return Screen(hint, True) if hint is not None else self._begin(db, step, [])
+
+    def _take(self, db: Connection, question: Question, sms: InboundSms, number: str, digits: str) -> Screen:
+        """A number, as the answer to a question."""
+        if question.talk is not None:
+            return self._go_on(db, question.talk, number, digits)
+        return Screen(self._questions.answer(db, question, sms, number, digits), True)
 
     def _begin(self, db: Connection, step: UssdStep, dialled: list[str], **facts: Any) -> Screen:
         """A new talk; one that is open is left, so that the next digit answers this one."""
@@ -175,23 +188,16 @@ class SmsDesk:
         row = self._talks.begin(db, step, dialled=tuple(dialled), channel="sms", **facts)
         return self._talks.advance(db, row, step)
 
-    def _go_on(self, db: Connection, question: Row[Any], number: str, text: str) -> Screen:
-        return self._talks.advance(db, question, UssdStep(question.provider, question.session, number, last=text))
+    def _go_on(self, db: Connection, talk: Row[Any], number: str, text: str) -> Screen:
+        return self._talks.advance(db, talk, UssdStep(talk.provider, talk.session, number, last=text))
 
-    def _open_question(self, db: Connection, number: str) -> Row[Any] | None:
-        """The newest question that was sent to this number and is not answered yet."""
-        return db.execute(
-            select(conversations)
-            .where(
-                conversations.c.caller == self._keys.lookup(number),
-                conversations.c.channel == "sms",
-                conversations.c.touched > self._now() - MENU_LAPSES,
-                ~conversations.c.ended,
-            )
-            .order_by(conversations.c.touched.desc())
-            .limit(1)
-            .with_for_update()
-        ).first()
+    def _commune(self, db: Connection, number: str) -> str | None:
+        """Where somebody who asks about forums lives: who never rated may have said so when they asked for news."""
+        key = self._keys.lookup(number)
+        caller = find_caller(db, key)
+        if caller is not None and caller.commune is not None:
+            return caller.commune
+        return db.scalar(select(contacts.c.commune).where(contacts.c.phone == key))
 
     def _leave_open(self, db: Connection, number: str) -> None:
         mine = (conversations.c.caller == self._keys.lookup(number)) & (conversations.c.channel == "sms")
@@ -221,4 +227,4 @@ class SmsDesk:
 
 
 def _is(sms: InboundSms) -> Any:
-    return (inbound.c.provider == sms.provider) & (inbound.c.provider_id == sms.id)
+    return is_sms(sms.provider, sms.id)

@@ -91,8 +91,9 @@ def fits(text: str, limit: Limit) -> bool:
 
 def segments(text: str) -> Segments:
     """Alphabet, length and number of SMS parts; an empty text is one part."""
-    encoding: Literal["GSM-7", "UCS-2"] = "GSM-7" if is_gsm7(text) else "UCS-2"
-    return Segments(encoding, size(text), len(split(text)))
+    gsm7 = is_gsm7(text)
+    length, room = (septets(text), SMS.septets) if gsm7 else (units(text), SMS.units)
+    return Segments("GSM-7" if gsm7 else "UCS-2", length, 1 if length <= room else len(split(text)))
 
 
 def split(text: str) -> list[str]:

@@ -57,7 +57,8 @@ class Installation:
         return rounds.open_round(self.store, self.keys, communes or COMMUNES, self.clock.now.date(), self.clock.now)
 
     def close_round(self, round_id: int) -> None:
-        rounds.close_round(self.store, self.keys, round_id, self.clock.now.date(), self.clock.now)
+        minimum = self.settings.min_raters
+        rounds.close_round(self.store, self.keys, round_id, self.clock.now.date(), self.clock.now, minimum)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -122,7 +122,8 @@ class House:
         self.installation.clock.now += by
 
     def hear(self, status: Delivery | None, *, of: str = "", message: str | None = None, **other: Any) -> None:
-        """A receipt comes in: of the provider's id, or of ours."""
+        """A receipt comes in, after the one before it: of the provider's id, or of ours."""
+        self.forward(timedelta(microseconds=1))
         receipt = Receipt(**{"provider": PROVIDER, "provider_id": of, "status": status, "said": "x"} | other,
                           message=message)  # fmt: skip
         ReceiptDesk(self.installation.store, self.installation.settings, self.installation.clock).receive(receipt)

@@ -357,8 +357,12 @@ class Model(RuleBasedStateMachine):
             message = self.known[id_]
             if message.state == "queued" and message.expires <= now:
                 self._change(id_, state="expired")
-            elif message.state == "queued" and message.kind is not Kind.ANSWER and message.number in self.stopped:
-                self._change(id_, state="cancelled")
+            elif (
+                message.state in ("queued", "claimed")
+                and message.kind is not Kind.ANSWER
+                and message.number in self.stopped
+            ):
+                self._change(id_, state="cancelled", lease=None)
         self._apply_kept()
 
     def _swept(self, worker: Worker) -> None:
@@ -468,7 +472,7 @@ class Model(RuleBasedStateMachine):
             if worker.at is not None:
                 worker.kill()
         for sender in (self.workers[0],):  # a day later nothing is stuck, and nothing was lost
-            self.clock.now = datetime.fromisoformat("2026-11-27T12:00:00+07:00")
+            self.clock.forward(days=4)
             Outbox(self.store, self.house.keys, self.house.settings, sender, now=self.clock).sweep()
         with self.store.read() as db:
             assert len(db.execute(select(messages.c.id)).all()) == len(self.known)

@@ -142,7 +142,7 @@ def test_no_page_is_open_without_a_login(app: Flask, browser: Browser) -> None:
     for rule in rules:
         if rule.endpoint in closed:
             for method in (rule.methods or set()) - {"OPTIONS"}:
-                answer = browser.client.open(rule.rule.replace("<path:rest>", "x/y"), method=method)
+                answer = browser.client.open(re.sub("<[^>]+>", "1", rule.rule), method=method)
                 assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (302, "/admin/login"), rule
 
 

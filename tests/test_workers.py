@@ -29,10 +29,9 @@ from gateway.models.conversations import conversations
 from gateway.models.messages import Draft, Kind, State, inbound, messages, receipts, write
 from gateway.providers.base import Accepted, Outcome, Outgoing, Sender
 from gateway.workers import housekeeping, pumps
-from gateway.workers.clock import Task, do_due
 from gateway.workers.outbox import LEASE, MICRO_BATCH, Outbox
 from gateway.workers.wakeups import JOB, QUEUE, WakeUps
-from tests.conftest import Clock, Installation
+from tests.conftest import Installation
 
 ME = "+85510000001"
 sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -517,28 +516,3 @@ def test_the_clock_purges_and_stops_when_told(house: House) -> None:
     process = house.mati("clock")
     wait_for(lambda: kept(house.installation) == {(table, "new") for table in OLD})
     assert told_to_stop(process, 4.0) == 0
-
-
-def test_a_task_that_fails_keeps_no_other_from_its_time_and_is_tried_again() -> None:
-    clock = Clock()
-    done: list[str] = []
-
-    def fails(_: datetime) -> None:
-        done.append("fails")
-        raise OperationalError("", {}, Exception("the database is away"))
-
-    tasks = [
-        Task("broken", timedelta(hours=1), lambda now: 1 // 0, clock.now),
-        Task("fails", timedelta(hours=1), fails, clock.now),
-        Task("works", timedelta(hours=1), lambda now: done.append("works"), clock.now),
-        Task("later", timedelta(hours=1), lambda now: done.append("later"), clock.now + timedelta(minutes=30)),
-    ]
-    do_due(tasks, clock.now)
-    do_due(tasks, clock.now)
-    assert done == ["fails", "works"]
-    clock.forward(minutes=59, seconds=59)
-    do_due(tasks, clock.now)
-    assert done == ["fails", "works", "later"]
-    clock.forward(seconds=1)
-    do_due(tasks, clock.now)
-    assert done == ["fails", "works", "later", "fails", "works"]

@@ -52,4 +52,26 @@ class Withdraw:
     """All ratings of this number in the open rounds are removed."""
 
 
-Effect = Speak | Join | Save | Identify | Discard | Withdraw
+@dataclass(frozen=True)
+class Attend:
+    """So many come to a forum, 1 to 8, or nobody, 0. A later answer takes its place."""
+
+    forum: int
+    revision: int
+    """Of what the caller was told: an answer to a time or place that is no longer so is not kept."""
+    heads: int
+
+
+@dataclass(frozen=True)
+class Subscribe:
+    """From now on this number gets news of a commune's forums by SMS."""
+
+    commune: str
+
+
+@dataclass(frozen=True)
+class Unsubscribe:
+    """This number gets no more news of forums."""
+
+
+Effect = Speak | Join | Save | Identify | Discard | Withdraw | Attend | Subscribe | Unsubscribe

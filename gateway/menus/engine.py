@@ -22,9 +22,10 @@ _ = Words
 
 @dataclass(frozen=True)
 class End:
-    """The last screen."""
+    """The last screen. `shorter` is said where the text does not fit the channel."""
 
     text: Phrase
+    shorter: Phrase | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ class Talk:
     def screen(self) -> Screen:
         """The screen as it stands."""
         if self._end is not None:
-            return Screen(plain(render(self._end.text, self.language)), True)
+            text = plain(render(self._end.text, self.language))
+            if self._end.shorter is not None and not fits(text, self._limit):
+                text = plain(render(self._end.shorter, self.language))
+            return Screen(text, True)
         page = self._pages[self.page]
         if self._notice:
             noticed = f"{plain(render(self._notice, self.language))}\n{page.text}"

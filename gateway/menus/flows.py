@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.menus.effects import Join, Withdraw
 from gateway.menus.engine import End, Feed, Flow
+from gateway.menus.forums import attend, news, subscribe
 from gateway.menus.phrases import Words
 from gateway.menus.rating import rate
 from gateway.menus.screens import Choose, Option
@@ -35,6 +36,8 @@ def dial(visit: Visit) -> Flow:
         return End(_("This service is not ready yet. Please try again later."))
     if visit.facts.entry == "language":
         yield from choose_language()
+    if visit.facts.entry in ("forums", "news"):
+        return (yield from about_forums(visit))
     commune = visit.commune
     if commune is None:
         yield from welcome(visit)
@@ -45,6 +48,14 @@ def dial(visit: Visit) -> Flow:
     if visit.facts.dialled and visit.programme.services(commune):
         yield Feed(digits=visit.facts.dialled)
     return (yield from home(visit, commune))
+
+
+def about_forums(visit: Visit) -> Generator[Any, str, End]:
+    """What FORUM and START ask for. Who has no commune yet names it for this once: the welcome is still to come."""
+    if visit.facts.entry == "forums" and not visit.forums():
+        return End(_("No forum is planned now."))
+    commune = visit.commune or (yield from choose_commune(visit))
+    return (yield from attend(visit, commune) if visit.facts.entry == "forums" else subscribe(commune))
 
 
 def home(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
@@ -66,12 +77,19 @@ def home(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
 
 def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Commune | End]:
     """What there is beside rating; only what exists. Returns the commune to go on with, or the end."""
-    options = [Option("language", _("Language")), Option("protection", _("Who sees what"))]
+    options = [Option("news", _("Forum news by SMS"))]
+    if visit.forums(commune.code):
+        options.insert(0, Option("forums", _("Forums")))
     if len(visit.programme.communes) > 1:
-        options.insert(0, Option("commune", _("Other commune")))
+        options.append(Option("commune", _("Other commune")))
+    options += [Option("language", _("Language")), Option("protection", _("Who sees what"))]
     if visit.programme.has_round:
         options.append(Option("withdraw", _("Withdraw my ratings")))
     choice = yield Choose(title, tuple(options))
+    if choice == "forums":
+        return (yield from attend(visit, commune))
+    if choice == "news":
+        return (yield from news(commune))
     if choice == "commune":
         commune = yield from choose_commune(visit)
         yield Join(commune.code)
@@ -80,8 +98,9 @@ def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Co
     elif choice == "protection":
         yield Choose(_(
             "The commune gets totals of 10 phones or more, never your number or your words. We keep your number as"
-            " a code and destroy its key when the round closes. Your phone company can see that you called and"
-            " what you pressed. Who takes your phone can see what is kept on it."
+            " a code and destroy its key when the round closes. Who asks for forum news or says they come: we keep"
+            " that number, apart from ratings. Your phone company can see that you called and what you pressed. Who"
+            " takes your phone can see what is kept on it."
         ), ())  # fmt: skip
     else:
         title = _("Remove all ratings of this phone that are still open?")

@@ -28,6 +28,10 @@ class Words:
         self.msgid = msgid
         self.values: Mapping[str, Phrase] = values
 
+    def given(self, **values: Phrase) -> Words:
+        """The same sentence with values: for tables of sentences that wait for theirs."""
+        return type(self)(self.msgid, **values)
+
     def __repr__(self) -> str:
         return f"Words({self.msgid!r})"
 

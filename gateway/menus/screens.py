@@ -20,7 +20,7 @@ LOCAL_KEYS = "12345678"
 
 @dataclass(frozen=True)
 class Option:
-    """An answer to choose: the value that the transcript keeps, and its label.
+    """An answer to choose: the value that the transcript keeps, and its label; one without a label is in the title.
 
     `key` fixes its digits (a service's number on a poster); without one it is numbered as it stands on its page.
     An `implied` option may go unprinted where room is short, as 2 and 4 on a scale from 1 to 5.
@@ -53,7 +53,7 @@ def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> 
     title = text.plain(render(question.title, language))
     lines = [(option, text.plain(render(option.label, language))) for option in question.options]
     back = f"{BACK} {render(_('Leave') if first else _('Back'), language)}"
-    printed = [f"{option.key or number} {label}" for number, (option, label) in enumerate(lines, 1)]
+    printed = [f"{option.key or number} {label}" if label else "" for number, (option, label) in enumerate(lines, 1)]
     keys = {option.key or str(number): option.value for number, (option, _label) in enumerate(lines, 1)}
     fixed = {option.key: option.value for option in question.options if option.key}
     if all(option.key or number <= len(LOCAL_KEYS) for number, (option, _label) in enumerate(lines, 1)):
@@ -63,7 +63,14 @@ def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> 
             if text.fits(screen, limit):
                 return [Page(screen, keys)]
     backs = _Backs(back, f"{BACK} {render(_('Back'), language)}")
-    return _paged(title, lines, fixed, backs, f"{MORE} {render(_('More'), language)}", limit)
+    more = f"{MORE} {render(_('More'), language)}"
+    if len(fixed) == len(question.options):
+        below = _joined(*printed, more, backs.longest)
+        room = _less(limit, below, title)
+        if 2 * room.units >= limit.units:  # a long text with few answers: they stand below each page of it
+            chunks = text.pages(title, room)
+            return [Page(_joined(chunk, *printed, more, backs.on(page)), keys) for page, chunk in enumerate(chunks)]
+    return _paged(title, lines, fixed, backs, more, limit)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,10 @@ class _Backs:
     def on(self, page: int) -> str:
         return self.others if page else self.first
 
+    @property
+    def longest(self) -> str:
+        return max(self.first, self.others, key=len)
+
 
 def _paged(
     title: str, lines: Sequence[tuple[Option, str]], fixed: dict[str, str], backs: _Backs, more: str, limit: text.Limit
@@ -84,8 +95,7 @@ def _paged(
     pages: list[Page] = []
     head = title
     if not text.fits(title * 3, limit):
-        longest = max(backs.first, backs.others, key=len)
-        chunks = text.pages(title, _less(limit, _joined("", more, longest), title))
+        chunks = text.pages(title, _less(limit, _joined("", more, backs.longest), title))
         pages = [Page(_joined(chunk, more, backs.on(page)), dict(fixed)) for page, chunk in enumerate(chunks)]
         head = ""
         if not lines:

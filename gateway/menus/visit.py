@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Literal
 
@@ -32,10 +33,25 @@ class Commune:
     round_id: int | None
 
 
+@dataclass(frozen=True)
+class Forum:
+    """A public forum that is planned; `starts` in the programme's local time."""
+
+    id: int
+    revision: int
+    commune: str
+    title: Name
+    starts: datetime
+    venue: Name
+    note: Name
+    """On travel and cost; may be empty, as the call-back number may."""
+    callback: str
+
+
 class Programme:
     """An edition of the programme, as models/editions.py wrote it."""
 
-    def __init__(self, edition: int, body: Mapping[str, Any]) -> None:
+    def __init__(self, edition: int, body: Mapping[str, Any], zone: tzinfo = UTC) -> None:
         self.edition = edition
         self.communes: dict[str, Commune] = {
             code: Commune(code, number, _place(km, en), round_id) for code, number, km, en, round_id in body["communes"]
@@ -43,6 +59,8 @@ class Programme:
         self.above: dict[str, Name] = {code: _place(km, en) for code, (km, en) in body["above"].items()}
         self._services = {id_: Service(id_, n, _named(km, latn, en)) for id_, n, km, latn, en in body["services"]}
         self._rounds: dict[str, list[str]] = body["rounds"]
+        # editions written before there were forums have none
+        self._forums = [_forum(row, zone) for row in body.get("forums", ())]
 
     @cached_property
     def has_round(self) -> bool:
@@ -53,6 +71,16 @@ class Programme:
         """What may be rated in a commune now, by number."""
         ids = self._rounds.get(str(commune.round_id), [])
         return sorted((self._services[id_] for id_ in ids), key=lambda service: service.number)
+
+    def forums(self, after: datetime, commune: str | None = None) -> list[Forum]:
+        """What is planned in a commune, or anywhere, and begins after a moment; the next one first."""
+        return [f for f in self._forums if f.starts > after and commune in (None, f.commune)]
+
+
+def _forum(row: Mapping[str, Any], zone: tzinfo) -> Forum:
+    title, venue, note = (_named(*row[what]) for what in ("title", "venue", "note"))
+    starts = datetime.fromisoformat(row["starts"]).astimezone(zone)
+    return Forum(row["id"], row["revision"], row["commune"], title, starts, venue, note, row["callback"])
 
 
 def _place(km: str, en: str) -> Name:
@@ -78,8 +106,10 @@ class Facts:
     channel: Literal["ussd", "sms"] = "ussd"
     place: str = ""
     """The number of the commune that a one-message rating names, as on the poster."""
-    entry: Literal["", "language"] = ""
+    entry: Literal["", "language", "forums", "news"] = ""
     """Where the talk begins, when not at the beginning."""
+    began: str = ""
+    """When the conversation began, ISO with its zone; empty in one from before there were forums."""
     dialled: tuple[str, ...] = ()
     """What was dialled or sent at once, such as `2*5` as ("2", "5")."""
     earlier: tuple[str, ...] = ()
@@ -115,3 +145,9 @@ class Visit:
         """The commune that a one-message rating names."""
         found = (c for c in self.programme.communes.values() if str(c.number) == self.facts.place)
         return next(found, None) if self.facts.place else None
+
+    def forums(self, commune: str | None = None) -> list[Forum]:
+        """What was still to come in a commune, or anywhere, when the conversation began; the next one first."""
+        if not self.facts.began:
+            return []
+        return self.programme.forums(datetime.fromisoformat(self.facts.began), commune)

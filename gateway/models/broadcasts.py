@@ -34,12 +34,13 @@ broadcasts = Table(
     Column("forum", ForeignKey("forums.id"), index=True),
     Column("poll", ForeignKey("polls.id"), index=True),
     Column("stage", Text, nullable=False),
-    Column("author", ForeignKey("staff.id")),  # None: the clock
+    Column("author", ForeignKey("staff.id")),  # None: the clock, or the operator
+    Column("editor", ForeignKey("staff.id")),  # who changed it last: as much an author
     Column("approver", ForeignKey("staff.id")),
     Column("created", Moment, nullable=False, index=True),
-    Column("changed", Moment, nullable=False),
-    Column("start", Moment, nullable=False),
-    Column("expires", Moment, nullable=False),
+    Column("changed", Moment, nullable=False),  # no two states of one broadcast have the same
+    Column("start", Moment),  # None, until it is approved: then at once
+    Column("expires", Moment),  # None, until it is approved: `letters.LASTS` after its start
     Column("approved", Moment),
     Column("recipients", Integer, nullable=False, server_default="0"),
     Column("parts", Integer, nullable=False, server_default="0"),

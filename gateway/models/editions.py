@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Table, Text, func, select
 
 from gateway.models.base import Moment, metadata
+from gateway.models.forums import forums, in_each
 from gateway.models.places import communes, places
 from gateway.models.rounds import round_communes, round_services
 from gateway.models.services import services
@@ -30,9 +31,9 @@ editions = Table(
 def publish(db: Connection, now: datetime) -> int:
     """Makes a new edition when the programme differs from the newest one; returns the newest one's id.
 
-    Call it in the transaction of every change of places, communes, services or rounds.
+    Call it in the transaction of every change of places, communes, services, rounds or forums.
     """
-    body = json.dumps(_body(db), ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps(_body(db, now), ensure_ascii=False, separators=(",", ":"))
     newest = db.execute(select(editions.c.id, editions.c.body).order_by(editions.c.id.desc()).limit(1)).first()
     if newest is not None and newest.body == body:
         return int(newest.id)
@@ -46,13 +47,18 @@ def newest(db: Connection) -> int:
     return db.scalar(select(func.max(editions.c.id))) or 0
 
 
+def beginning(db: Connection) -> datetime | None:
+    """When the programme got its first edition: since then this installation exists."""
+    return db.scalar(select(editions.c.made).order_by(editions.c.id).limit(1))
+
+
 def read_edition(db: Connection, edition: int) -> dict[str, Any]:
     """The body of an edition."""
     body: dict[str, Any] = json.loads(db.scalars(select(editions.c.body).where(editions.c.id == edition)).one())
     return body
 
 
-def _body(db: Connection) -> dict[str, Any]:
+def _body(db: Connection, now: datetime) -> dict[str, Any]:
     columns = (communes.c.code, communes.c.number, places.c.name_km, places.c.name_en)
     active = select(*columns).join(places, places.c.code == communes.c.code).where(communes.c.active)
     members = db.execute(active.order_by(communes.c.number)).all()
@@ -76,4 +82,17 @@ def _body(db: Connection) -> dict[str, Any]:
         "above": {row.code: [row.name_km, row.name_en] for row in db.execute(names) if row.code in above},
         "services": [[s.id, s.number, s.name_km, s.name_latn, s.name_en] for s in catalogue],
         "rounds": {str(round_id): ids for round_id, ids in of_round.items()},
+        "forums": _forums(db, now),
     }
+
+
+def _forums(db: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The forums that people may come to; texts in the order of `config.LANGUAGES`."""
+    ahead = (forums.c.starts > now) & forums.c.approved & ~forums.c.cancelled
+    rows = db.execute(select(forums).where(ahead).order_by(forums.c.starts, forums.c.id))
+    return [
+        {name: row[name] for name in ("id", "revision", "commune", "callback")}
+        | {"starts": row.starts.isoformat()}
+        | {text: list(in_each(json.loads(row[text])).values()) for text in ("title", "venue", "note")}
+        for row in rows.mappings()
+    ]

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    SmallInteger,
+    Table,
+    Text,
+    select,
+    text,
+)
 from sqlalchemy.sql.expression import false
 
+from gateway.config import LANGUAGES, Language
 from gateway.models.base import Hash, Moment, metadata
+from gateway.models.broadcasts import broadcasts
+from gateway.models.contacts import contacts
+from gateway.models.messages import State, messages
 
 forums = Table(
     "forums",
@@ -50,3 +71,43 @@ forum_replies = Table(
     Column("channel", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+REACHED = (State.SENDING, State.ACCEPTED, State.DELIVERED, State.UNCONFIRMED)
+"""A message that was handed over: its person may have read it."""
+_INSTEAD: Mapping[Language, tuple[Language, ...]] = {
+    "km": ("km", "km-Latn", "en"),
+    "km-Latn": ("km-Latn", "en", "km"),
+    "en": ("en", "km-Latn", "km"),
+}
+
+
+def read_by(texts: Mapping[str, str], language: Language) -> Language:
+    """The language of the text that a reader gets: their own, else the nearest in which there is one.
+
+    Latin letters come before Khmer ones for who asked for Latin letters; for a reader of Khmer, Khmer in Latin letters
+    comes before English.
+    """
+    return next((other for other in _INSTEAD[language] if texts.get(other)), language)
+
+
+def in_each(texts: Mapping[str, str]) -> dict[Language, str]:
+    """A text in every language; where one was left empty another stands in."""
+    return {one: texts.get(read_by(texts, one), "") for one in LANGUAGES}
+
+
+def told_of(db: Connection, forum_ids: Sequence[int]) -> list[Row[Any]]:
+    """Who was told of forums: `phone`, sealed `number` with its `number_key`, `operator`, `language`.
+
+    Those to whom anything about them was handed over, and those who replied. A number may be there more than once.
+    """
+    people = contacts.c.phone
+    said = (
+        select(messages.c.phone, messages.c.number, messages.c.number_key, contacts.c.operator, messages.c.language)
+        .join(broadcasts, broadcasts.c.id == messages.c.broadcast)
+        .outerjoin(contacts, people == messages.c.phone)
+        .where(broadcasts.c.forum.in_(forum_ids), messages.c.state.in_(REACHED))
+        .order_by(messages.c.created.desc(), messages.c.id)
+    )
+    r = forum_replies.c
+    answered = select(r.phone, r.number, r.number_key, r.operator, r.language).where(r.forum_id.in_(forum_ids))
+    return [*db.execute(answered.order_by(r.phone)), *db.execute(said)]

@@ -24,15 +24,18 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    Select,
     SmallInteger,
     Table,
     Text,
+    bindparam,
     delete,
     func,
+    literal,
     select,
     update,
 )
-from sqlalchemy.sql.expression import false
+from sqlalchemy.sql.expression import false, true
 
 from gateway.models.base import Hash, Moment, metadata
 from gateway.models.store import insert, insert_new
@@ -144,8 +147,12 @@ messages = Table(
     Column("changed", Moment, nullable=False),
     CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in State)})", name="state"),
 )
-_waiting = messages.c.state == State.QUEUED.value
-Index("ix_messages_due", messages.c.priority, messages.c.not_before, sqlite_where=_waiting, postgresql_where=_waiting)
+QUEUED = messages.c.state == literal(State.QUEUED.value, literal_execute=True)
+WAITING = messages.c.state.in_(bindparam("waiting", [State.QUEUED.value, State.HELD.value], literal_execute=True))
+"""Written out in each statement: SQLite takes a partial index only where the statement says what the index says."""
+Index("ix_messages_due", messages.c.provider, messages.c.priority, messages.c.not_before,
+      sqlite_where=QUEUED, postgresql_where=QUEUED)  # fmt: skip
+Index("ix_messages_expires", messages.c.expires, sqlite_where=WAITING, postgresql_where=WAITING)
 Index("ix_messages_lease", messages.c.lease, sqlite_where=messages.c.lease.is_not(None),
       postgresql_where=messages.c.lease.is_not(None))  # fmt: skip
 Index("ix_messages_provider_id", messages.c.provider, messages.c.provider_id)
@@ -166,6 +173,7 @@ inbound = Table(
     Column("received", Moment, nullable=False, index=True),
     Column("answer", ForeignKey("messages.id", ondelete="SET NULL")),
     Column("was_menu", SmallInteger, nullable=False),  # answered with the menu because it was not understood
+    Column("letter", Integer),  # the broadcast of the weekly letter that it answered
 )
 Index("ix_inbound_phone", inbound.c.phone, inbound.c.received)
 
@@ -219,6 +227,11 @@ def write(db: Connection, keys: Keys, draft: Draft, now: datetime) -> str:
     return message_id
 
 
+def is_sms(provider: str, provider_id: str) -> ColumnElement[bool]:
+    """The row of an SMS that came in."""
+    return (inbound.c.provider == provider) & (inbound.c.provider_id == provider_id)
+
+
 def number_of(keys: Keys, row: Row[Any]) -> str:
     """The number a message goes to, unsealed: for sending, and for staff who ask."""
     return keys.open_number(Sealed(row.number_key, row.number))
@@ -258,14 +271,16 @@ def has_opted_out(db: Connection, phone: bytes) -> bool:
     return db.scalar(select(func.count()).select_from(opt_outs).where(opt_outs.c.phone == phone)) == 1
 
 
-def forget_talks(db: Connection) -> None:
-    """Takes the numbers out of what was said by SMS: called when a round closes.
+def forget_talks(db: Connection, phones: Select[Any] | None = None) -> None:
+    """Takes the numbers out of what was said by SMS: called when a round closes, or with the phones that a poll asked.
 
     The provider's ids stay, so that an SMS that comes again is still known.
     """
-    db.execute(update(inbound).values(phone=bytes(HASH_BYTES), text=b"", text_key=0))
+    said = true() if phones is None else inbound.c.phone.in_(phones)
+    db.execute(update(inbound).where(said).values(phone=bytes(HASH_BYTES), text=b"", text_key=0))
     waiting = (State.QUEUED, State.CLAIMED, State.SENDING)
-    db.execute(delete(messages).where(messages.c.kind == Kind.ANSWER, messages.c.state.not_in(waiting)))
+    answered = (messages.c.kind == Kind.ANSWER) & messages.c.state.not_in(waiting)
+    db.execute(delete(messages).where(answered, true() if phones is None else messages.c.phone.in_(phones)))
 
 
 def states(db: Connection) -> Mapping[State, int]:

@@ -1,4 +1,8 @@
-"""Polls: one question to a group. Answers lie under a key that is destroyed when the poll closes."""
+"""Polls: one question to a group.
+
+A vote lies under a key that is destroyed when the poll closes; then the votes become counts, as far as they may be
+shown. The table of votes has no row numbers that tell an order, and no times.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,10 @@ polls = Table(
     Column("id", Integer, primary_key=True),
     Column("question", Text, nullable=False),  # JSON, by language
     Column("options", Text, nullable=False),  # JSON: two to five, each by language
-    Column("key", Text),  # the name of the key's file, as a round's; None before it opens
-    Column("opened", Moment),
+    Column("key", Text),  # the name of the key's file, as a round's; None once it is destroyed
     Column("closes", Moment, nullable=False),
     Column("closed", Moment),
+    Column("counts", Text),  # JSON, by option: what the votes became; None where they may not be shown
     Column("author", ForeignKey("staff.id")),
     Column("created", Moment, nullable=False),
 )

@@ -5,9 +5,25 @@ Source: DESIGN.md, Ratings and what leaves the programme.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, ForeignKey, Index, Integer, SmallInteger, Table, Text, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Select,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+)
 
 from gateway.models.base import Hash, Moment, metadata
+from gateway.models.broadcasts import broadcasts
+from gateway.models.places import places
 
 blocks = Table(
     "blocks",
@@ -55,3 +71,13 @@ council_replies = Table(
     Column("received", Moment, nullable=False, index=True),
     Column("read_by", ForeignKey("staff.id")),
 )
+
+
+def letters() -> Select[Any]:
+    """Weekly letters with their communes' names, and what their broadcasts say."""
+    told = (broadcasts.c.title, broadcasts.c.texts, broadcasts.c.created, broadcasts.c.recipients, broadcasts.c.author)
+    return (
+        select(weekly_letters, places.c.name_km, places.c.name_en, *told)
+        .join(places, places.c.code == weekly_letters.c.commune)
+        .join(broadcasts, broadcasts.c.id == weekly_letters.c.broadcast)
+    )

@@ -165,6 +165,8 @@ class Refused:
     reason: Reason
     for_now: bool
     said: str = ""
+    after: float | None = None
+    """Seconds that the provider asks us to wait before that."""
 
 
 @dataclass(frozen=True)

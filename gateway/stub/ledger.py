@@ -15,6 +15,8 @@ COUNTS: dict[str, str] = {
     "failed": "refused for now, as --fail asks",
     "throttled": "refused for now, as --throttle asks",
     "dropped": "of those taken: without an answer, as --drop-reply asks",
+    "errored": "of those taken: answered with a 500, as --error-after asks",
+    "dripped": "of those taken: answered byte by byte, as --drip asks",
     "duplicate_ids": "of those taken: the gateway's id was taken before",
     "duplicate_texts": "of those taken: the same text went to the same number before",
     "receipts_sent": "receipts that the gateway took",
@@ -38,8 +40,8 @@ class Ledger:
         self._key = secrets.token_bytes(16)  # with a known one, all numbers could be tried
         self._seen: dict[tuple[str, str], int] = {}
 
-    def take(self, id_: str, ours: str, number: str, text: str, dropped: bool) -> int:
-        """Notes a message and returns its running number."""
+    def take(self, id_: str, ours: str, number: str, text: str, fault: str = "") -> int:
+        """Notes a message, and what goes wrong with its answer; returns its running number."""
         self.counts["accepted"] += 1
         n = self.counts["accepted"]
         line: dict[str, object] = {
@@ -50,9 +52,9 @@ class Ledger:
             "number": number if self._show else self._hash(number),
             "length": len(text),
         }
-        if dropped:
-            self.counts["dropped"] += 1
-            line["dropped"] = True
+        if fault:
+            self.counts[fault] += 1
+            line[fault] = True
         for kind, what in (("ids", ours), ("texts", self._hash(f"{number}\0{text}"))):
             if what and (first := self._seen.setdefault((kind, what), n)) != n:
                 self.counts[f"duplicate_{kind}"] += 1

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from gateway.stub.hooks import Callback
 from gateway.stub.ledger import Ledger
-from gateway.stub.setup import Faults, Setup
+from gateway.stub.setup import DRIPPED, DROPPED, ERRORED, Faults, Setup
 from gateway.stub.wire import Answer, Request, as_text
 from gateway.text import is_gsm7, size
 
@@ -87,7 +87,7 @@ class Played(ABC):
         if self.faults.throttles(len(wanted)):
             counts["throttled"] += len(wanted)
             return self.throttled(request)
-        drops = self.faults.drops()
+        fault = self.faults.of_the_answer()
         results: list[Taken | str] = []
         for sms in wanted:
             code = self.refusal(sms)
@@ -98,9 +98,9 @@ class Played(ABC):
                 counts["refused"] += 1
                 results.append(code)
             else:
-                results.append(self._take(sms, drops))
+                results.append(self._take(sms, fault))
         answer = self.said(request, wanted, results)
-        return None if drops and any(isinstance(result, Taken) for result in results) else answer
+        return _faulty(answer, fault) if any(isinstance(result, Taken) for result in results) else answer
 
     @abstractmethod
     def read(self, request: Request) -> Sequence[Sms] | Answer:
@@ -142,9 +142,9 @@ class Played(ABC):
         """The headers that prove who calls; `url` is the address that is called."""
         return {}
 
-    def _take(self, sms: Sms, drops: bool) -> Taken:
+    def _take(self, sms: Sms, fault: str) -> Taken:
         id_ = self.new_id(sms)
-        n = self.ledger.take(id_, sms.ours, sms.number, sms.text, drops)
+        n = self.ledger.take(id_, sms.ours, sms.number, sms.text, fault)
         code = code_of(sms.number)
         taken = Taken(n, id_, sms, code if code in self.fates else "")
         self.messages[id_] = taken
@@ -162,6 +162,15 @@ def parts(text: str) -> int:
     most, joined = (160, 153) if is_gsm7(text) else (70, 67)
     length = size(text)
     return 1 if length <= most else -(-length // joined)
+
+
+def _faulty(answer: Answer, fault: str) -> Answer | None:
+    """The answer to messages that were taken, as `fault` would have it."""
+    if fault == DROPPED:
+        return None
+    if fault == ERRORED:
+        return as_text(500, "Internal Server Error\n")
+    return replace(answer, drips=True) if fault == DRIPPED else answer
 
 
 def not_found() -> Answer:

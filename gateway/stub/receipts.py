@@ -24,8 +24,8 @@ class Receipts:
     def expect(self, taken: Taken) -> None:
         """Receipts of this message are due from now on."""
         plan = self._provider.receipts(taken)
-        if self._setup.duplicate_receipts:  # made anew: some have an id of their own
-            plan = [one for both in zip(plan, self._provider.receipts(taken), strict=True) for one in both]
+        copies = [plan, *(self._provider.receipts(taken) for _ in range(1, self._setup.receipt_copies))]
+        plan = [one for same in zip(*copies, strict=True) for one in same]  # made anew: some have an id of their own
         if not plan:
             return
         if self._setup.reorder:

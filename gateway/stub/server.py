@@ -37,6 +37,8 @@ PROVIDERS: dict[str, type[Played]] = {
     "http": Http,
 }
 """Who can be played."""
+DRIP_SECONDS = 0.5
+"""Between two bytes of an answer that drips."""
 Answering = Answer | None | Coroutine[Any, Any, Answer | None]
 
 
@@ -201,7 +203,17 @@ class _Connection(asyncio.Protocol):
         self._write(as_text(500, "The stub failed.\n") if task.exception() else task.result(), stays)
         self._go_on()
 
+    async def _drip(self, data: bytes) -> None:
+        """Byte by byte, for longer than anybody should wait; then the connection is closed."""
+        for byte in data:
+            self._transport.write(bytes([byte]))
+            await asyncio.sleep(DRIP_SECONDS)
+        self._transport.close()
+
     def _write(self, answer: Answer | None, stays: bool) -> None:
+        if answer is not None and answer.drips:
+            self._busy = asyncio.get_running_loop().create_task(self._drip(answer.encoded(False)))
+            return
         if answer is not None:
             self._transport.write(answer.encoded(stays))
         if answer is None or not stays:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from gateway.config import Settings, is_loopback
 
+DROPPED, ERRORED, DRIPPED = "dropped", "errored", "dripped"
+"""What can go wrong with an answer: none comes, a 500 comes, it comes byte by byte."""
 TOKEN_IN_PATH = ("africastalking", "kannel", "http")
 """Who knows the gateway by a token in the path; the others sign."""
 
@@ -32,9 +34,14 @@ class Setup:
     """The share of messages refused for now."""
     drop_reply: float = 0.0
     """The share of requests that are taken, but cut off without an answer."""
+    error_after: float = 0.0
+    """The share of requests that are taken, but answered with a 500."""
+    drip: float = 0.0
+    """The share of requests that are taken, and answered byte by byte."""
     throttle: float | None = None
     """Messages a second; what is more is refused for now."""
-    duplicate_receipts: bool = False
+    receipt_copies: int = 1
+    """So often each receipt is sent."""
     reorder: bool = False
     hooks: str = ""
     """The gateway's address, such as http://127.0.0.1:8000; without it nothing is called back."""
@@ -79,9 +86,14 @@ class Faults:
         """Whether this message is refused for now."""
         return bool(self._setup.fail) and self.random.random() < self._setup.fail
 
-    def drops(self) -> bool:
-        """Whether this request gets no answer."""
-        return bool(self._setup.drop_reply) and self.random.random() < self._setup.drop_reply
+    def of_the_answer(self) -> str:
+        """What goes wrong with the answer to this request; empty: nothing."""
+        for fault, share in (
+            (DROPPED, self._setup.drop_reply), (ERRORED, self._setup.error_after), (DRIPPED, self._setup.drip),
+        ):  # fmt: skip
+            if share and self.random.random() < share:
+                return fault
+        return ""
 
     def throttles(self, messages: int) -> bool:
         """Whether so many messages are too many now; a request that begins within the rate passes whole."""

@@ -69,6 +69,8 @@ class Answer:
     body: bytes = b""
     type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    drips: bool = False
+    """Whether it goes out byte by byte."""
 
     def encoded(self, stays: bool) -> bytes:
         """As it goes out."""

@@ -7,34 +7,59 @@ that dies while sending leaves them `unconfirmed`, and nothing is ever sent twic
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import routing
 from gateway.config import Settings
 from gateway.conversation import utc_now
-from gateway.models.messages import Kind, Move, State, messages, move, move_where, number_of, opt_out, opt_outs
+from gateway.models.broadcasts import Stage, broadcasts
+from gateway.models.installation import is_paused
+from gateway.models.messages import (
+    PRIORITY,
+    QUEUED,
+    Kind,
+    Move,
+    messages,
+    move,
+    move_where,
+    number_of,
+    opt_out,
+    opt_outs,
+)
 from gateway.models.store import Store
 from gateway.privacy import KeyProblem, Keys
 from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
 from gateway.receipts import apply_kept
-from gateway.workers.policy import is_quiet, retry_after
+from gateway.workers.pace import Pace
+from gateway.workers.policy import kinds_now, retry_after
+from gateway.workers.sweep import sweep
 
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=60)
 DEADLINE_SECONDS = 30.0
+SETTLE_SECONDS = 8.0
+"""So long it is tried to write down what a provider said, when the database has just gone away."""
 CLAIM = 256
 MICRO_BATCH = 32
 """What a worker that is killed can leave unconfirmed."""
+SWEEP_EVERY = timedelta(seconds=5)
+WORTH_SECONDS = 0.5
+"""Bulk waits until so much of the rate has gathered: claims of a message each would cost more than they send."""
 
 
 class Outbox:
     """One provider's part of the outbox, as one worker sends it. Used by one thread."""
+
+    rest: float | None = None
+    """After `drain`: so many seconds until the provider's rate lets more go; None when nothing more was due."""
 
     def __init__(
         self,
@@ -51,54 +76,77 @@ class Outbox:
         self._sender = sender
         self._now = now
         self._worker = secrets.token_hex(8)
+        self._pace = Pace(store, settings, sender.name)
+        self._swept: datetime | None = None
+        self._a_second = CLAIM
+        """Messages that go out in about a second: what comes meanwhile waits for no more."""
 
     def drain(self, stopped: Callable[[], bool] = lambda: False) -> int:
-        """Sends what is due until nothing is; returns how many messages were handed to the provider."""
+        """Sends what is due until nothing is, or the rate is used up; returns how many messages were handed over."""
         sent = 0
-        self.sweep()
-        while not stopped() and (ids := self._claim()):
+        while not stopped():
+            self._sweep_now_and_then()
+            ids = self._claim()
+            if not ids:
+                break
+            began = time.monotonic()
             for start in range(0, len(ids), MICRO_BATCH):
                 if stopped():
-                    break
+                    return sent
                 sent += self._send(ids[start : start + MICRO_BATCH])
+            self._a_second = max(MICRO_BATCH, int(len(ids) / max(time.monotonic() - began, 0.001)))
         return sent
 
     def sweep(self) -> None:
         """Takes back what lost its worker, lets lapse what is too old, applies receipts that came early."""
-        now = self._now()
-        late = messages.c.lease < now
+        self._swept = self._now()
         with self._store.write() as db:
-            move_where(db, Move.LAPSE, now, late, lease=None, worker=None)
-            lost = move_where(db, Move.DOUBT, now, late, lease=None, reason=Reason.WORKER_LOST)
-            move_where(db, Move.EXPIRE, now, messages.c.expires <= now)
-            stopped = messages.c.phone.in_(select(opt_outs.c.phone)) & (messages.c.kind != Kind.ANSWER)
-            move_where(db, Move.CANCEL, now, stopped, reason=Reason.OPTED_OUT)
-            apply_kept(db, now, self._zone)
-        if lost:
-            log.warning("outbox.unconfirmed", count=lost, why=str(Reason.WORKER_LOST))
+            sweep(db, self._swept, self._zone)
+
+    def _sweep_now_and_then(self) -> None:
+        if self._swept is None or abs(self._now() - self._swept) >= SWEEP_EVERY:  # abs: a clock may be put back
+            self.sweep()
 
     def _claim(self) -> list[str]:
-        """The next messages that are due, answers first, ours for the time of a lease."""
+        """The next messages that are due, as many as the rate lets go, answers first: ours for the time of a lease."""
         now = self._now()
-        due = (
-            select(messages.c.id)
-            .where(
-                messages.c.state == State.QUEUED,
-                messages.c.provider == self._sender.name,
-                messages.c.not_before <= now,
-                messages.c.expires > now,
-                or_(messages.c.kind == Kind.ANSWER, messages.c.phone.not_in(select(opt_outs.c.phone))),
-            )
-            .order_by(messages.c.priority, messages.c.not_before)
-            .limit(CLAIM)
-            .with_for_update(skip_locked=True)
-        )
-        if is_quiet(now, self._zone):
-            due = due.where(messages.c.kind == Kind.ANSWER)
+        self.rest = None
+        with self._store.read() as db:
+            waiting = db.execute(self._due(db, now).limit(min(CLAIM, self._a_second))).all()
+        if not waiting:
+            return []
+        first, wanted = waiting[0].parts, sum(row.parts for row in waiting)
+        grant = self._pace.take(first, wanted)
+        if not grant.segments:
+            worth = first if waiting[0].kind == Kind.ANSWER else min(wanted, self._pace.rate * WORTH_SECONDS)
+            self.rest = self._pace.seconds_until(max(first, worth), grant.left)
+            return []
         with self._store.write() as db:
-            ids = list(db.scalars(due))
-            claimed = set(move(db, Move.CLAIM, ids, now, lease=now + LEASE, worker=self._worker))
-        return [message for message in ids if message in claimed]  # an UPDATE returns its rows in any order
+            next_ones = self._due(db, now).limit(min(len(waiting), grant.segments)).with_for_update(skip_locked=True)
+            rows = list(_within(grant.segments, db.execute(next_ones).all()))
+            ids = [row.id for row in rows]
+            move(db, Move.CLAIM, ids, now, lease=now + LEASE, worker=self._worker)
+        self._pace.give_back(grant.segments - sum(row.parts for row in rows))
+        return ids
+
+    def _due(self, db: Connection, now: datetime) -> Select[Any]:
+        return (
+            select(messages.c.id, messages.c.parts, messages.c.kind)
+            .where(QUEUED, messages.c.provider == self._sender.name, messages.c.not_before <= now)
+            .where(*self._rules(db, now))
+            .order_by(messages.c.priority, messages.c.not_before)
+        )
+
+    def _rules(self, db: Connection, now: datetime) -> Iterator[ColumnElement[bool]]:
+        """What may go now: asked when messages are claimed, and once more when they go out."""
+        kinds = kinds_now(now, self._zone, is_paused(db, now.astimezone(self._zone).date()))
+        yield messages.c.priority <= max(PRIORITY[kind] for kind in kinds)  # that is in the index
+        if kinds != frozenset(Kind):
+            yield messages.c.kind.in_(kinds)
+        yield messages.c.expires > now
+        yield or_(messages.c.kind == Kind.ANSWER, messages.c.phone.not_in(select(opt_outs.c.phone)))
+        kept_back = select(broadcasts.c.id).where(broadcasts.c.stage.in_((Stage.PAUSED, Stage.CANCELLED)))
+        yield or_(messages.c.broadcast.is_(None), messages.c.broadcast.not_in(kept_back))
 
     def _send(self, ids: Sequence[str]) -> int:
         """One micro-batch: marked as going out, committed, sent, settled."""
@@ -108,13 +156,16 @@ class Outbox:
         batch, outcomes = self._unsealed(rows)
         said = self._sender.send(batch, DEADLINE_SECONDS) if batch else []
         outcomes |= {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
-        with self._store.write() as db:
-            taken = self._taken(db, said)
-            for row in rows:
-                self._settle(db, row, outcomes[row.id], taken)
-            apply_kept(db, self._now(), self._zone)
-            routing.note(db, self._settings, self._sender.name, said, self._now())
-        return len(batch)
+        given_up = time.monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                self._settle_all(rows, outcomes, said)
+                return len(batch)
+            except (OperationalError, InterfaceError) as error:  # what is not written down now, nobody knows later
+                if time.monotonic() >= given_up:
+                    raise
+                log.warning("outbox.settles_again", error=type(error).__name__)
+                time.sleep(SETTLE_SECONDS / 8)
 
     def _unsealed(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
         """What is to be handed over, and the outcome of what cannot be: it must not hold back the others."""
@@ -128,17 +179,28 @@ class Outbox:
         return batch, outcomes
 
     def _begin(self, ids: Sequence[str]) -> list[Row[Any]]:
+        """Marks messages as going out, those that may still go; the others come back when their lease ends."""
         now = self._now()
-        mine = (messages.c.id.in_(ids)) & (messages.c.worker == self._worker)
-        going = update(messages).where(mine, messages.c.state.in_(Move.BEGIN.leaves))
-        values = {"state": Move.BEGIN.to, "lease": now + LEASE, "changed": now, "attempts": messages.c.attempts + 1}
+        mine = (messages.c.id.in_(ids), messages.c.worker == self._worker, messages.c.state.in_(Move.BEGIN.leaves))
+        values = {"state": Move.BEGIN.to, "lease": now + LEASE, "changed": now, "sent": now,
+                  "attempts": messages.c.attempts + 1}  # fmt: skip
         with self._store.write() as db:
-            rows = {row.id: row for row in db.execute(going.values(values).returning(messages))}
+            going = select(messages.c.id).where(*mine, *self._rules(db, now)).with_for_update(skip_locked=True)
+            begun = update(messages).where(messages.c.id.in_(going)).values(values).returning(messages)
+            rows = {row.id: row for row in db.execute(begun)}
         return [rows[message] for message in ids if message in rows]
 
-    def _taken(self, db: Connection, outcomes: Sequence[Outcome]) -> dict[str, str]:
+    def _settle_all(self, rows: Sequence[Row[Any]], outcomes: dict[str, Outcome], said: Sequence[Outcome]) -> None:
+        given = [outcome.provider_id for outcome in said if isinstance(outcome, Accepted)]
+        with self._store.write() as db:
+            taken = self._taken(db, given)
+            for row in rows:
+                self._settle(db, row, outcomes[row.id], taken)
+            apply_kept(db, self._now(), self._zone, given)
+            routing.note(db, self._settings, self._sender.name, said, self._now())
+
+    def _taken(self, db: Connection, given: Sequence[str]) -> dict[str, str]:
         """Which of the provider's ids are whose already: two messages with one id could not both be settled."""
-        given = [outcome.provider_id for outcome in outcomes if isinstance(outcome, Accepted)]
         mine = (messages.c.provider == self._sender.name) & messages.c.provider_id.in_(given)
         return {
             row.provider_id: row.id for row in db.execute(select(messages.c.provider_id, messages.c.id).where(mine))
@@ -146,22 +208,33 @@ class Outbox:
 
     def _settle(self, db: Connection, row: Row[Any], outcome: Outcome, taken: dict[str, str]) -> None:
         now = self._now()
+        ours = (messages.c.id == row.id, messages.c.worker == self._worker)  # or staff have sent it on its way again
         settled: dict[str, Any] = {"lease": None, "worker": None}
         match outcome:
             case Accepted(provider_id):
+                known = {}
                 if provider_id and taken.setdefault(provider_id, row.id) == row.id:
-                    settled["provider_id"] = provider_id
-                if not move(db, Move.ACCEPT, [row.id], now, reason=None, **settled):  # a receipt by our id was faster
-                    db.execute(update(messages).where(messages.c.id == row.id).values(settled))
+                    known["provider_id"] = provider_id
+                if not move(db, Move.ACCEPT, [row.id], now, reason=None, **settled, **known) and known:
+                    db.execute(update(messages).where(messages.c.id == row.id).values(known))  # a receipt was faster
             case Unknown(reason, said):
                 log.warning("outbox.unconfirmed", message=row.id, why=str(reason), said=said)
-                move(db, Move.DOUBT, [row.id], now, reason=reason, **settled)
-            case Refused(reason, for_now, said):
-                pause = retry_after(row.attempts) if for_now else None
+                move_where(db, Move.DOUBT, now, *ours, reason=reason, **settled)
+            case Refused(reason, for_now, said, after):
+                pause = retry_after(row.attempts, after) if for_now else None
                 log.warning("outbox.refused", message=row.id, why=str(reason), said=said, again=bool(pause))
                 if pause is not None:
-                    move(db, Move.DEFER, [row.id], now, reason=reason, not_before=now + pause, **settled)
+                    move_where(db, Move.DEFER, now, *ours, reason=reason, not_before=now + pause, **settled)
                 else:
-                    move(db, Move.REFUSE, [row.id], now, reason=reason, **settled)
+                    move_where(db, Move.REFUSE, now, *ours, reason=reason, for_now=for_now, **settled)
                 if reason is Reason.OPTED_OUT:
                     opt_out(db, row.phone, now.astimezone(self._zone).date(), self._sender.name)
+
+
+def _within(segments: int, rows: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+    """As many messages as have so many segments together, but one at least."""
+    for place, row in enumerate(rows):
+        segments -= row.parts
+        if segments < 0 and place:
+            return
+        yield row

@@ -34,6 +34,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("task", "period", name=op.f("pk_periods")),
     )
     op.create_table(
+        "rollup_state",
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("until", name=op.f("pk_rollup_state")),
+    )
+    op.create_table(
         "contacts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("phone", sa.LargeBinary(length=16), nullable=False),
@@ -177,6 +182,39 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "rollups",
+        sa.Column("commune", sa.Text(), nullable=False),
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("service_id", sa.Text(), nullable=False),
+        sa.Column("indicator", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("n1", sa.Integer(), nullable=False),
+        sa.Column("n2", sa.Integer(), nullable=False),
+        sa.Column("n3", sa.Integer(), nullable=False),
+        sa.Column("n4", sa.Integer(), nullable=False),
+        sa.Column("n5", sa.Integer(), nullable=False),
+        sa.Column("leads", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_rollups_commune")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_rollups_round_id")),
+        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_rollups_service_id")),
+        sa.PrimaryKeyConstraint(
+            "commune", "round_id", "day", "service_id", "indicator", "who", "channel", name=op.f("pk_rollups")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "stale_days",
+        sa.Column("commune", sa.Text(), nullable=False),
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_stale_days_commune")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_stale_days_round_id")),
+        sa.PrimaryKeyConstraint("commune", "round_id", "day", name=op.f("pk_stale_days")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "broadcasts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=True),
@@ -242,6 +280,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_weekly_letters_round_id")),
         sa.PrimaryKeyConstraint("commune", "week", "copy", name=op.f("pk_weekly_letters")),
     )
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("given", sa.SmallInteger(), server_default="1", nullable=False))
+        batch_op.add_column(sa.Column("lead", sa.Boolean(), server_default=sa.true(), nullable=False))
+        batch_op.drop_index(batch_op.f("ix_answers_tally"))
+        batch_op.create_index("ix_answers_day", ["commune", "round_id", "day"], unique=False)
+
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_messages_state"), type_="check")
         batch_op.create_check_constraint(
@@ -253,6 +297,21 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("broadcast", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("for_now", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("sent", sa.DateTime(timezone=True), nullable=True))
+        batch_op.drop_index(batch_op.f("ix_messages_due"), sqlite_where=sa.text("state = 'queued'"))
+        batch_op.create_index(
+            "ix_messages_due",
+            ["provider", "priority", "not_before"],
+            unique=False,
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
+        batch_op.create_index(
+            "ix_messages_expires",
+            ["expires"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('queued', 'held')"),
+            postgresql_where=sa.text("state IN ('queued', 'held')"),
+        )
         batch_op.create_index(
             "uq_messages_broadcast_phone",
             ["broadcast", "phone"],
@@ -278,3 +337,9 @@ def upgrade() -> None:
     for service, names in shorts.items():
         values = dict(zip(("short_km", "short_latn", "short_en"), names, strict=True))
         op.execute(services.update().where(services.c.id == service).values(values))
+    # of a number's answers on a service one leads
+    op.execute(
+        "UPDATE answers SET lead = (rater = (SELECT min(other.rater) FROM answers AS other"
+        " WHERE other.round_id = answers.round_id AND other.phone = answers.phone"
+        " AND other.service_id = answers.service_id AND other.indicator = answers.indicator))"
+    )

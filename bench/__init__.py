@@ -1,0 +1,1 @@
+"""Measurements of the gateway: what it takes, and what it survives."""
