@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from gateway import broadcasts as bulk
 from gateway import hours, placeholders, strays
 from gateway.complaints import Complaint, NotPossible, Wrong
 from gateway.config import LANGUAGES, Language, Settings
-from gateway.letters import Audience, count_by_language, worded_in
+from gateway.letters import Audience, Texts, count_by_language, worded_in
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.broadcasts import Stage
 from gateway.models.contacts import Role, contacts, group_members, groups
@@ -57,6 +57,7 @@ class Form:
         given = request.form
         texts = {one: given.get(f"text-{one}", "") for one in LANGUAGES}
         lines = {name: given.get(name, "").strip() for name in ("title", "kind", "start", "expires", "seen", "once")}
+        lines["once"] = lines["once"] or secrets.token_hex(8)
         return cls(texts=texts, groups=given.getlist("groups"), communes=given.getlist("communes"), **lines)
 
     @classmethod
@@ -70,9 +71,12 @@ class Form:
         chosen = ([str(group) for group in plan.audience.groups], list(plan.audience.communes))
         return cls(plan.title, plan.kind, plan.texts, *chosen, start, expires, row.changed.isoformat())
 
-    def audience(self) -> Audience:
-        """Who was ticked."""
-        return Audience(tuple(int(one) for one in self.groups if one.isdecimal()), tuple(self.communes))
+    def audience(self, choice: Choice) -> Audience:
+        """Who was ticked. What has gone since then is passed over."""
+        return Audience(
+            tuple(int(one) for one in self.groups if one in choice.groups),
+            tuple(one for one in self.communes if one in choice.communes),
+        )
 
     def plan(self, settings: Settings, choice: Choice) -> tuple[Plan, list[Complaint]]:
         """What it says, and what of it cannot even be kept."""
@@ -84,7 +88,9 @@ class Form:
                 complaints.append(Complaint(Wrong.NO_TIME, {"example": "2026-12-01 09:00"}, name))
         if self.kind not in bulk.CHOSEN or not choice.has(self.audience()):
             abort(422)
-        return Plan(Kind(self.kind), self.title, tidy(self.texts), self.audience(), **times), complaints
+        return Plan(
+            Kind(self.kind), " ".join(self.title.split()), tidy(self.texts), self.audience(), **times
+        ), complaints
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,6 @@ class Choice:
 
     groups: Mapping[str, Phrase]
     communes: Mapping[str, Phrase]
-
-    def has(self, audience: Audience) -> bool:
-        """Whether all of an audience may be ticked."""
-        return {str(group) for group in audience.groups} <= set(self.groups) and set(audience.communes) <= set(
-            self.communes
-        )
 
 
 def choice(db: Connection) -> Choice:
@@ -135,33 +135,28 @@ def version() -> datetime | None:
         return None
 
 
-def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
-    """`/admin/broadcasts/new`, `/admin/broadcasts/<id>/edit` and `…/copy`, `/admin/broadcasts/count`."""
+def found(db: Connection, broadcast: int) -> Row[Any]:
+    """A broadcast that is there."""
+    return (bulk.find(db, broadcast) if broadcast <= LAST_ID else None) or abort(404)
 
-    def wording() -> Wording:
-        return Wording(spoken(current_user.member.language, settings.default_language), settings.zone)
+
+def is_own(row: Row[Any]) -> bool:
+    """Whether staff wrote it by themselves: what a forum or a poll says is changed there."""
+    return row.kind in bulk.CHOSEN and row.forum is None and row.poll is None
+
+
+def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
+    """`/admin/broadcasts/new`, `/admin/broadcasts/<id>/edit`, `…/cheaper` and `…/copy`, `/admin/broadcasts/count`."""
 
     def page(db: Connection, form: Form, row: Row[Any] | None = None, complaints: list[Complaint] | None = None) -> str:
-        errors = {one.about: said(one, wording()) for one in complaints or []}
+        wording = Wording(spoken(current_user.member.language, settings.default_language), settings.zone)
         chosen = choice(db)
         return render_template(
-            "admin/broadcast_form.html", form=form, row=row, errors=errors, groups=chosen.groups.items(),
-            communes=chosen.communes.items(), kinds=[(str(one), KINDS[one]) for one in bulk.CHOSEN], words=SPOKEN,
-            known=[f"{{{name}}}" for name in placeholders.KNOWN], counts=counted(db, form), price=settings.price_per_segment,
-            default=settings.default_language, most=MOST_PARTS,
+            "admin/broadcast_form.html", form=form, row=row, groups=chosen.groups.items(),
+            errors={one.about: said(one, wording) for one in complaints or []}, communes=chosen.communes.items(),
+            kinds=[(str(one), KINDS[one]) for one in bulk.CHOSEN], default=settings.default_language,
+            known=[f"{{{name}}}" for name in placeholders.KNOWN], **_counted(db, settings, form),
         )  # fmt: skip
-
-    def counted(db: Connection, form: Form) -> dict[Language, tuple[strays.Cost, int]]:
-        """What each text costs as an example recipient gets it, and how many get it."""
-        texts = tidy(form.texts)
-        people = count_by_language(db, form.audience(), settings) if form.audience() != Audience() else {}
-        return {
-            language: (
-                strays.cost(placeholders.fill(text, EXAMPLES[language])),
-                sum(count for theirs, count in people.items() if worded_in(texts, theirs, settings) == language),
-            )
-            for language, text in texts.items()
-        }
 
     @panel.get("/broadcasts/new", endpoint="broadcasts_new")
     def empty() -> str:
@@ -170,45 +165,33 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
 
     @panel.post("/broadcasts/new", endpoint="broadcasts_made")
     def filled() -> Response | tuple[str, int]:
-        form, member = Form.sent(), current_user.member.id
+        form = Form.sent()
         with store.write() as db:
             plan, complaints = form.plan(settings, choice(db))
+            if not complaints:
+                made, complaints = _keep_new(db, settings, plan, form.once, now())
             if complaints:
                 return page(db, form, complaints=complaints), 422
-            made = bulk.draft(
-                db, kind=plan.kind, title=plan.title, texts=plan.texts, audience=plan.audience, author=member,
-                start=plan.start, expires=plan.expires, key=f"form {form.once}", now=now(),
-            )  # fmt: skip
-            row = bulk.find(db, made)
-            assert row is not None  # in one transaction
-            if bulk.plan_of(row) != plan:  # sent once more from the browser's history, with changes
-                try:
-                    bulk.edit(db, settings, made, plan, member, now(), row.changed)
-                except NotPossible as problem:
-                    return page(db, form, complaints=list(problem.complaints)), 422
         return redirect(url_for("admin.broadcasts_one", broadcast=made))
 
     @panel.get("/broadcasts/<int:broadcast>/edit", endpoint="broadcasts_edit")
     def edit(broadcast: int) -> str | Response:
         with store.read() as db:
             row = own(db, broadcast)
-            if row.stage not in (Stage.DRAFT, Stage.WAITING):
-                return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
-            return page(db, Form.of(row, settings), row)
+            if row.stage in (Stage.DRAFT, Stage.WAITING):
+                return page(db, Form.of(row, settings), row)
+        return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
 
     @panel.post("/broadcasts/<int:broadcast>/edit", endpoint="broadcasts_edited")
     def edited(broadcast: int) -> Response | tuple[str, int]:
-        form, member = Form.sent(), current_user.member.id
+        form = Form.sent()
         with store.write() as db:
             row = own(db, broadcast)
             plan, complaints = form.plan(settings, choice(db))
-            twice = row.editor == member and bulk.plan_of(row) == plan  # a double click
+            twice = row.editor == current_user.member.id and bulk.plan_of(row) == plan  # a second click
             if not complaints and not twice:
-                try:
-                    bulk.edit(db, settings, broadcast, plan, member, now(), version())
-                except NotPossible as problem:
-                    complaints = list(problem.complaints)
-                    form.seen = row.changed.isoformat()  # whoever saves again has been told
+                complaints = _change(db, settings, broadcast, plan, version(), now())
+                form.seen = row.changed.isoformat()  # whoever is told of another's change may save again
             if complaints:
                 return page(db, form, row, complaints), 422
         return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
@@ -217,41 +200,61 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     def cheaper(broadcast: int) -> Response:
         wish = request.form.get("language")
         with store.write() as db:
-            row = own(db, broadcast)
-            plan = bulk.plan_of(row)
-            texts = {
-                language: strays.cost(text).cheaper or text if language == wish else text
-                for language, text in plan.texts.items()
-            }
-            plan = Plan(plan.kind, plan.title, texts, plan.audience, plan.start, plan.expires)
-            try:
-                bulk.edit(db, settings, broadcast, plan, current_user.member.id, now(), version())
-            except NotPossible:
+            plan = bulk.plan_of(own(db, broadcast))
+            said = {one: strays.cost(text).cheaper or text for one, text in plan.texts.items() if one == wish}
+            if _change(db, settings, broadcast, replace(plan, texts={**plan.texts, **said}), version(), now()):
                 flash(_("Somebody changed this meanwhile. Look at it again before you go on.").msgid)
         return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
 
     @panel.post("/broadcasts/<int:broadcast>/copy", endpoint="broadcasts_copy")
     def copy(broadcast: int) -> Response:
         with store.write() as db:
-            row = own(db, broadcast)
-            plan = bulk.plan_of(row)
-            made = bulk.draft(
-                db, kind=plan.kind, title=plan.title, texts=plan.texts, audience=plan.audience,
-                author=current_user.member.id, now=now(),
-            )  # fmt: skip
+            plan = replace(bulk.plan_of(own(db, broadcast)), start=None, expires=None)
+            made, _complaints = _keep_new(db, settings, plan, secrets.token_hex(8), now())
         return redirect(url_for("admin.broadcasts_edit", broadcast=made))
 
     @panel.post("/broadcasts/count", endpoint="broadcasts_count")
     def count() -> str:
         with store.read() as db:
-            return render_template(
-                "admin/broadcast_count.html", counts=counted(db, Form.sent()), words=SPOKEN, most=MOST_PARTS,
-                price=settings.price_per_segment, alone=True,
-            )  # fmt: skip
+            return render_template("admin/broadcast_count.html", **_counted(db, settings, Form.sent()))
 
     def own(db: Connection, broadcast: int) -> Row[Any]:
-        """One that staff write by themselves."""
-        row = bulk.find(db, broadcast) if broadcast <= LAST_ID else None
-        if row is None or row.kind not in bulk.CHOSEN or row.forum is not None or row.poll is not None:
-            abort(404)
-        return row
+        row = found(db, broadcast)
+        return row if is_own(row) else abort(404)
+
+
+def counted(db: Connection, settings: Settings, texts: Texts, audience: Audience) -> dict[str, Any]:
+    """What each text costs, as an example recipient gets it, and how many get it: what a page counts with."""
+    people = count_by_language(db, audience, settings) if audience != Audience() else {}
+    counts: dict[Language, tuple[strays.Cost, int]] = {
+        language: (
+            strays.cost(placeholders.fill(text, EXAMPLES[language])),
+            sum(count for theirs, count in people.items() if worded_in(texts, theirs, settings) == language),
+        )
+        for language, text in texts.items()
+    }
+    return {"counts": counts, "words": SPOKEN, "most": MOST_PARTS, "price": settings.price_per_segment}
+
+
+def _counted(db: Connection, settings: Settings, form: Form) -> dict[str, Any]:
+    return counted(db, settings, tidy(form.texts), form.audience(choice(db)))
+
+
+def _keep_new(db: Connection, settings: Settings, plan: Plan, once: str, now: datetime) -> tuple[int, list[Complaint]]:
+    """A new draft, made once however often its form is sent; what was changed in between is kept, too."""
+    made = bulk.draft(
+        db, kind=plan.kind, title=plan.title, texts=plan.texts, audience=plan.audience,
+        author=current_user.member.id, start=plan.start, expires=plan.expires, key=f"form {once}", now=now,
+    )  # fmt: skip
+    row = found(db, made)
+    return made, [] if bulk.plan_of(row) == plan else _change(db, settings, made, plan, row.changed, now)
+
+
+def _change(
+    db: Connection, settings: Settings, broadcast: int, plan: Plan, seen: datetime | None, now: datetime
+) -> list[Complaint]:
+    try:
+        bulk.edit(db, settings, broadcast, plan, current_user.member.id, now, seen)
+    except NotPossible as problem:
+        return list(problem.complaints)
+    return []

@@ -18,7 +18,7 @@ COMPLAINTS: Mapping[Wrong, Words] = {
     Wrong.NOBODY: _("Nobody would get it: those chosen have no contact, or all of them have stopped."),
     Wrong.UNKNOWN: _("There is no placeholder {placeholder}. There are {known}."),
     Wrong.LOOSE_BRACE: _("A {brace} stands alone. A placeholder is written {example}."),
-    Wrong.NO_VALUE: _("{n} of them have no {placeholder}. Write {example}: then they read what is behind the bar."),
+    Wrong.NO_VALUE: _("{n} of them: no {placeholder}. Write {example}, and they read what follows the bar."),
     Wrong.TOO_LONG: _("This is {parts} parts long; the most is {most}. Make it shorter."),
     Wrong.NO_TIME: _("This is no time. Write it like {example}."),
     Wrong.PAST: _("This time is over. The next possible one is {next}."),

@@ -16,7 +16,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin import access, assets, messages, polls, tallies
+from admin import access, assets, broadcasts, messages, polls, tallies
 from admin.limits import Limits
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES, Wording, spoken
@@ -35,6 +35,7 @@ ALWAYS = ("admin.logout", "admin.language", "admin.password")
 """Pages for every login, whatever its role, even with a one-time password."""
 NAV: tuple[tuple[str, Words], ...] = (
     ("admin.tallies", _("Tallies")),
+    ("admin.broadcasts", _("Broadcasts")),
     ("admin.polls", _("Polls")),
     ("admin.messages", _("Messages")),
 )
@@ -144,6 +145,7 @@ def blueprint(
 
     access.add_routes(panel, store, sessions, limits, now)
     tallies.add_routes(panel, store, settings, now)
+    broadcasts.add_routes(panel, store, settings, keys, now)
     polls.add_routes(panel, store, settings, keys, now)
     messages.add_routes(panel, store, settings, keys)
 

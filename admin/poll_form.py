@@ -11,11 +11,11 @@ from flask_login import current_user
 from sqlalchemy import Connection, select
 from werkzeug.wrappers import Response
 
+from admin.complaints import said
 from admin.tallies import programme
-from admin.wording import Wording, spoken
+from admin.wording import SPOKEN, Wording, spoken
 from gateway import hours, polls
-from gateway.complaints import Wrong
-from gateway.config import LANGUAGES, Language, Settings
+from gateway.config import LANGUAGES, Settings
 from gateway.letters import Audience
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.contacts import groups
@@ -40,17 +40,6 @@ FAULTS: Mapping[Fault, Words] = {
     Fault.EQUAL: _("This answer stands there twice."),
     Fault.BRACE: _("No braces here: a poll asks everybody the same."),
     Fault.LONG: _("Too long: with its answers it has more than {n} parts.", n=str(MOST_PARTS)),
-}
-TIMES: Mapping[Wrong, Words] = {
-    Wrong.EXPIRES_FIRST: _("Nothing may be sent before {start}. Choose a later close."),
-    Wrong.PAUSED: _("The pause keeps it back until {start}. Choose a later close."),
-    Wrong.TOO_SLOW: _("Sending takes until {end}. Choose a later close, or ask fewer people."),
-}
-"""What is wrong with the close, once it is known who is asked."""
-SPOKEN: Mapping[Language, Words] = {
-    "km": _("Khmer"),
-    "km-Latn": _("Khmer in Latin letters"),
-    "en": _("English"),
 }
 
 
@@ -150,7 +139,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             form=form,
             seen=seen,
             texts=asked.texts if asked else {},
-            languages_of=SPOKEN,
+            words=SPOKEN,
             most=MOST,
             groups=known.groups.items(),
             communes=known.communes.items(),
@@ -159,11 +148,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     def too_early(seen: Preview) -> dict[str, Phrase]:
         """What is wrong with the close, if not all could be asked before it."""
         wording = Wording(spoken(current_user.member.language, settings.default_language), settings.zone)
-        for one in seen.complaints:
-            if one.wrong in TIMES:
-                times = {name: wording.moment(at) for name, at in one.values.items() if isinstance(at, datetime)}
-                return {"closes": TIMES[one.wrong].given(**times)}
-        return {}
+        late = next((one for one in seen.complaints if one.about == "expires"), None)
+        return {"closes": said(late, wording)} if late else {}
 
 
 def found(db: Connection, poll_id: int) -> Poll:

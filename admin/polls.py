@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from admin import poll_form
 from admin.poll_form import found
+from admin.wording import SPOKEN
 from gateway import polls
 from gateway.config import FLOOR, Language, Settings
 from gateway.menus.phrases import Words
@@ -74,7 +75,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
                 answered=polls.has_answers(db, poll),
                 minimum=max(settings.min_raters, FLOOR),
                 sentences=_sentences(poll, figures),
-                languages_of=poll_form.SPOKEN,
+                words=SPOKEN,
                 sent=progress(db, settings, poll.broadcast, now()),
                 notices=polls.notices(db, poll),
             )

@@ -24,7 +24,7 @@ class Wrong(enum.StrEnum):
     NOBODY = "Nobody would get it: those chosen have no contact, or all of them have stopped."
     UNKNOWN = "There is no placeholder {placeholder}. There are {known}."
     LOOSE_BRACE = "A {brace} stands alone. A placeholder is written {example}."
-    NO_VALUE = "{n} of them have no {placeholder}. Write {example}: then they read what is behind the bar."
+    NO_VALUE = "{n} of them: no {placeholder}. Write {example}, and they read what follows the bar."
     TOO_LONG = "This is {parts} parts long; the most is {most}. Make it shorter."
     NO_TIME = "This is no time. Write it like {example}."
     PAST = "This time is over. The next possible one is {next}."

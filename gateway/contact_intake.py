@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -42,6 +42,9 @@ class Fate(enum.StrEnum):
     """Asked for no more messages: not taken in."""
 
 
+_TAKEN = (Fate.NEW, Fate.CHANGED)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What taking in does about one contact."""
@@ -60,8 +63,9 @@ class Plan:
 
     reading: Reading
     steps: Sequence[Step]
-    new_groups: Mapping[str, str]
-    """By their folded names."""
+    groups: Set[str]
+    """Whose members are among those taken in."""
+    new_groups: Sequence[str]
 
     def count(self, fate: Fate) -> int:
         """How many contacts fare so."""
@@ -75,8 +79,9 @@ class Plan:
 def plan(db: Connection, reading: Reading) -> Plan:
     """What taking in would change, by what is known now. Raises BadFile with all that is wrong, by line."""
     known_groups = groups.named(db)
-    wanted = {fold(name): name for name in sorted({name for one in reading.entries for name in one.groups})}
-    members = _members(db, [known_groups[name] for name in wanted if name in known_groups])
+    names = sorted({name for one in reading.entries for name in one.groups})
+    ids = {name: known_groups.get(fold(name)) for name in names}
+    members = _members(db, ids.values())
     steps: list[Step] = []
     for some in _chunks(reading.entries):
         phones_of = [entry.phone for entry in some]
@@ -89,9 +94,7 @@ def plan(db: Connection, reading: Reading) -> Plan:
                 fate = Fate.STOPPED
             elif row is None:
                 fate = Fate.NEW
-            elif details == _details(row) and all(
-                (row.id, known_groups.get(fold(name))) in members for name in entry.groups
-            ):
+            elif details == _details(row) and all((row.id, ids[name]) in members for name in entry.groups):
                 fate = Fate.SAME
             else:
                 fate = Fate.CHANGED
@@ -99,8 +102,12 @@ def plan(db: Connection, reading: Reading) -> Plan:
     problems = [*reading.problems, *_lacking(reading, steps)]
     if problems:
         raise BadFile(*sorted(problems, key=lambda problem: problem.line))
-    taken = {fold(name) for step in steps if step.fate is not Fate.STOPPED for name in step.entry.groups}
-    return Plan(reading, steps, {name: wanted[name] for name in wanted if name in taken - known_groups.keys()})
+    taken = {name for step in steps if step.fate is not Fate.STOPPED for name in step.entry.groups}
+    new_groups: dict[str, str] = {}
+    for name in names:
+        if name in taken and ids[name] is None:
+            new_groups.setdefault(fold(name), name)
+    return Plan(reading, steps, taken, tuple(new_groups.values()))
 
 
 def take_in(db: Connection, keys: Keys, reading: Reading, today: date, now: datetime) -> Plan:
@@ -109,19 +116,18 @@ def take_in(db: Connection, keys: Keys, reading: Reading, today: date, now: date
         db.execute(text("LOCK TABLE contacts, groups IN SHARE ROW EXCLUSIVE MODE"))
     done = plan(db, reading)
     if done.new_groups:
-        db.execute(groups_table.insert(), [{"name": name, "made": now} for name in done.new_groups.values()])
+        db.execute(groups_table.insert(), [{"name": name, "made": now} for name in done.new_groups])
     made = groups.named(db)
-    new = [step for step in done.steps if step.fate is Fate.NEW]
-    insert_many(db, contacts, (_row(keys, step, today) for step in new), _COLUMNS)
-    changed = [step for step in done.steps if step.fate is Fate.CHANGED]
-    for some in _chunks(changed):
-        db.execute(_CHANGE, [vars(step.details) | {"contact": step.contact} for step in some])
-    members = _members(db, made.values())
-    joining = {
-        (contact, made[fold(name)]) for step, contact in _with_ids(db, [*new, *changed]) for name in step.entry.groups
-    }
-    rows = ({"contact_id": contact, "group_id": group} for contact, group in sorted(joining - members))
-    insert_many(db, group_members, rows, ("group_id", "contact_id"))
+    ids = {name: made[fold(name)] for name in done.groups}
+    members = _members(db, ids.values())
+    for some in _chunks([step for step in done.steps if step.fate in _TAKEN]):
+        insert_many(db, contacts, (_row(keys, step, today) for step in some if step.fate is Fate.NEW), _COLUMNS)
+        changed = [vars(step.details) | {"contact": step.contact} for step in some if step.fate is Fate.CHANGED]
+        if changed:
+            db.execute(_CHANGE, changed)
+        joining = {(contact, ids[name]) for step, contact in _with_ids(db, some) for name in step.entry.groups}
+        rows = ({"contact_id": contact, "group_id": group} for contact, group in sorted(joining - members))
+        insert_many(db, group_members, rows, ("group_id", "contact_id"))
     return done
 
 
@@ -133,7 +139,7 @@ def report(done: Plan, dry_run: bool) -> str:
     if done.reading.merged:
         lines.append(f"{done.reading.merged:,} lines repeat a number and were joined with the one above")
     if done.new_groups:
-        lines.append(f"new groups: {', '.join(done.new_groups.values())}")
+        lines.append(f"new groups: {', '.join(done.new_groups)}")
     if done.reading.sheet.ignored:
         lines.append(f"columns not used: {', '.join(done.reading.sheet.ignored)}")
     if dry_run:
@@ -165,7 +171,7 @@ def _lacking(reading: Reading, steps: Sequence[Step]) -> Iterator[Problem]:
     headings = reading.sheet.headings
     unsaid = 0
     for step in steps:
-        if step.fate not in (Fate.NEW, Fate.CHANGED):
+        if step.fate not in _TAKEN:
             continue
         for column, flaw in lacking(step.details, agreed=step.contact is not None).items():
             if flaw is Flaw.NO_CONSENT and "consent" not in headings:
@@ -185,19 +191,20 @@ def _row(keys: Keys, step: Step, today: date) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _members(db: Connection, wanted: Sequence[int] | Any) -> set[tuple[int, int]]:
-    """Contact and group of everybody in some groups."""
+def _members(db: Connection, wanted: Iterable[int | None]) -> set[tuple[int, int]]:
+    """Contact and group of everybody in some groups; None is a group that is yet to be made."""
     statement = select(group_members.c.contact_id, group_members.c.group_id)
-    return {(contact, group) for contact, group in db.execute(statement.where(group_members.c.group_id.in_(wanted)))}
+    known = group_members.c.group_id.in_({group for group in wanted if group is not None})
+    return set(db.execute(statement.where(known)).tuples())
 
 
 def _with_ids(db: Connection, steps: Sequence[Step]) -> Iterator[tuple[Step, int]]:
-    for some in _chunks([step for step in steps if step.entry.groups]):
-        phones_of = [step.entry.phone for step in some]
-        ids = dict(
-            db.execute(select(contacts.c.phone, contacts.c.id).where(contacts.c.phone.in_(phones_of))).tuples().all()
-        )
-        yield from ((step, ids[step.entry.phone]) for step in some)
+    """The contacts of a chunk that are to be in groups, now that all of them have ids."""
+    grouped = [step for step in steps if step.entry.groups]
+    statement = select(contacts.c.phone, contacts.c.id)
+    wanted = contacts.c.phone.in_([step.entry.phone for step in grouped])
+    ids = dict(db.execute(statement.where(wanted)).tuples().all())
+    return ((step, ids[step.entry.phone]) for step in grouped)
 
 
 def _chunks(things: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -64,8 +64,10 @@ class ListFlaw(enum.StrEnum):
     COMMUNE = "{cell} is no commune that is known here; write its code of 6 digits or its name"
     COMMUNES = "{cell} is the name of several communes; write one of the codes {codes}"
     ANOTHER = "line {line} has the same number and says something else here; keep what is right"
-    NO_CONSENTS = "{n} people are new and nobody's consent is noted; write for each, or once for the whole file, "\
-        "where and when they agreed to get messages"  # fmt: skip
+    NO_CONSENTS = (
+        "no consent is noted, and {n} of them are new people; write for each of them in a column consent, or once for "
+        "the whole file, where and when they agreed to get messages"
+    )
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,11 @@ class Communes:
         return code
 
 
+def sheet(file: str, data: bytes) -> Sheet:
+    """A file as a table. Raises BadFile."""
+    return Sheet(file, data, COLUMNS, ("number",))
+
+
 def read(
     sheet: Sheet,
     communes: Communes,
@@ -169,6 +176,7 @@ def read(
         said: dict[str, object] = {}
         if row.overfull:
             problems.append(Problem(FileFlaw.OVERFULL, row.line, row.row))
+            continue  # its cells may stand under the wrong headings
         for column, heading in sheet.headings.items():
             try:
                 said[column] = understand[column](row.cells[column] or "")

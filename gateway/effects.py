@@ -44,8 +44,9 @@ class Effects:
         self._now = now
 
     def apply(self, db: Connection, effect: Effect, number: str, channel: str) -> None:
-        """Does what a flow asked for. Raises RoundClosed or ForumChanged, and then has done nothing; KeyProblem
-        when a key is gone.
+        """Does what a flow asked for.
+
+        Raises RoundClosed or ForumChanged, and then has done nothing; KeyProblem when a key is gone.
         """
         match effect:
             case Speak(language):

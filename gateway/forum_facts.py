@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from gateway.letters import Audience
 from gateway.menus.phrases import Name
@@ -72,6 +72,28 @@ def upcoming(db: Connection, commune: str | None, now: datetime) -> list[Forum]:
     if commune is not None:
         ahead = ahead.where(forums.c.commune == commune)
     return [_forum(row) for row in db.execute(ahead.order_by(forums.c.starts, forums.c.id))]
+
+
+def listed(db: Connection, now: datetime, *, past: bool, first: int = 0, size: int | None = None) -> list[Forum]:
+    """All forums, planned or cancelled: those ahead, the next one first; or those begun, the last one first."""
+    if past:
+        found = _forums().where(forums.c.starts <= now).order_by(forums.c.starts.desc(), forums.c.id.desc())
+    else:
+        found = _forums().where(forums.c.starts > now).order_by(forums.c.starts, forums.c.id)
+    return [_forum(row) for row in db.execute(found.offset(first).limit(size))]
+
+
+def count_past(db: Connection, now: datetime) -> int:
+    """How many forums have begun."""
+    return db.scalar(select(func.count()).select_from(forums).where(forums.c.starts <= now)) or 0
+
+
+def at_the_time(db: Connection, code: str, starts: datetime) -> int | None:
+    """The forum that a commune has at a moment already, if it is not cancelled."""
+    found: int | None = db.scalar(
+        select(forums.c.id).where(forums.c.commune == code, forums.c.starts == starts, ~forums.c.cancelled)
+    )
+    return found
 
 
 def named(texts: Mapping[str, str]) -> Name:

@@ -74,9 +74,7 @@ def story(db: Connection, settings: Settings, forum: Forum, now: datetime) -> li
 def _said(forum: Forum, row: Row[tuple[object, ...]], states: Counter[State]) -> Chapter:
     what = str(row.key).removeprefix(f"forum {forum.id} ").rpartition(" ")[0] if row.key else str(row.kind)
     ahead = sum(states[state] for state in AHEAD - {State.SENDING})
-    point = {
-        Stage.DRAFT: Point.DRAFT, Stage.WAITING: Point.WAITING, Stage.PAUSED: Point.PAUSED, Stage.CANCELLED: Point.ENDED,
-    }.get(Stage(row.stage), Point.GOING if ahead or states[State.SENDING] else Point.SAID)  # fmt: skip
+    point = _POINTS.get(Stage(row.stage), Point.GOING if ahead or states[State.SENDING] else Point.SAID)
     reached = sum(states[state] for state in REACHED)
     return Chapter(
         what=what or "outcome",
@@ -93,3 +91,11 @@ def _planned(one: Planned, now: datetime) -> Chapter:
     if one.skipped:
         return Chapter(one.which, Point.LEFT_OUT, one.at, skipped=one.skipped)
     return Chapter(one.which, Point.PLANNED if now < one.until else Point.MISSED, one.at)
+
+
+_POINTS = {
+    Stage.DRAFT: Point.DRAFT,
+    Stage.WAITING: Point.WAITING,
+    Stage.PAUSED: Point.PAUSED,
+    Stage.CANCELLED: Point.ENDED,
+}

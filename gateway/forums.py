@@ -1,6 +1,7 @@
 """Public forums: villagers reply with a number of heads; a week after the forum the replies become counts.
 
-What is said stands in `forum_words`, when in `forum_times`, and what staff do with a forum in `forum_changes`.
+The parts of it: `forum_facts` reads the row, `forum_words` has the sentences, `forum_times` the reminders,
+`forum_plans`, `forum_changes` and `forum_results` what staff do with one, `forum_story` what was said so far.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Table, bindparam, delete, func, select, tuple_, update
 
-from gateway.models import callers, contacts, conversations, forums, messages
+from gateway.models import callers, contacts, conversations, forums, messages, uploads
 from gateway.models.installation import master, set_master
 from gateway.models.messages import Move, move_where
 from gateway.models.store import Store
@@ -24,6 +24,7 @@ SEALED: tuple[tuple[Table, str, str, str], ...] = (
     (messages.inbound, "text", "text_key", "an SMS"),
     (contacts.contacts, "number", "number_key", "a number"),
     (forums.forum_replies, "number", "number_key", "a number"),
+    (uploads.uploads, "content", "content_key", "an upload"),
 )
 """Every sealed column, beside the column of its key's number, and what it was sealed as."""
 GRACE_SECONDS = 15.0

@@ -7,6 +7,7 @@ who holds our data can then tell who voted what. Source: DOMAIN.md, Privacy, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ import structlog
 from sqlalchemy import Connection, Row, Select, delete, exists, func, select, update
 
 from gateway import broadcasts as sending
+from gateway.complaints import NotPossible
 from gateway.config import Settings
 from gateway.letters import Audience
 from gateway.menus.phrases import Words
@@ -143,21 +145,25 @@ def has_answers(db: Connection, poll: Poll) -> bool:
 
 def notices(db: Connection, poll: Poll) -> list[int]:
     """The broadcasts that tell a poll's result, but those that were cancelled."""
-    told = (broadcasts.c.poll == poll.id) & (broadcasts.c.kind == Kind.RESULT)
-    return list(db.scalars(select(broadcasts.c.id).where(told, broadcasts.c.stage != Stage.CANCELLED)))
+    return [row.id for row in _notices(db, poll) if row.stage != Stage.CANCELLED]
 
 
 def draft_result(db: Connection, poll: Poll, figures: Result, author: int | None, now: datetime) -> int:
     """The draft of a notice of the result to those who were asked; returns its id, or that of the one there is."""
-    db.execute(select(polls.c.id).where(polls.c.id == poll.id).with_for_update())  # two at once make one
     if there := notices(db, poll):
         return there[0]
     said = sentence(poll.asked, figures)
     texts = {language: render(said, language) for language in poll.asked.languages}
+    key = f"poll {poll.id} result {len(_notices(db, poll)) + 1}"  # two at once make one
     return sending.draft(
         db, kind=Kind.RESULT, title=title(poll.asked), texts=texts, audience=poll.audience, author=author, now=now,
-        poll=poll.id,
+        key=key,
     )  # fmt: skip
+
+
+def _notices(db: Connection, poll: Poll) -> list[Any]:
+    mine = select(broadcasts.c.id, broadcasts.c.stage).where(broadcasts.c.key.like(f"poll {poll.id} result %"))
+    return list(db.execute(mine.order_by(broadcasts.c.id)))
 
 
 # closing ------------------------------------------------------------------------------------------
@@ -201,7 +207,8 @@ def _stop_asking(db: Connection, settings: Settings, poll: Poll, now: datetime) 
     """Ends the broadcast, unless it is through."""
     waiting = exists().where(messages.c.broadcast == poll.broadcast, messages.c.state.in_(Move.CANCEL.leaves))
     if poll.stage != Stage.CANCELLED and (poll.stage != Stage.APPROVED or db.scalar(select(waiting))):
-        sending.cancel(db, settings, poll.broadcast, now)
+        with contextlib.suppress(NotPossible):  # the last of it went out just now
+            sending.cancel(db, settings, poll.broadcast, now)
 
 
 # inside -------------------------------------------------------------------------------------------

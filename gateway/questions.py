@@ -76,17 +76,16 @@ class Questions:
 
     def answer(self, db: Connection, question: Question, sms: InboundSms, number: str, digits: str) -> str:
         """Takes a number, as typed, for the answer to a question; returns what is said to it, naming the question."""
-        choice, words = int(digits), None
-        if question.forum is not None and choice <= forums.MOST:
-            given = (self._keys, self._settings, question.forum, number, choice, "sms", self._now())
-            words = forums.reply(db, *given) or _("This question is over. Thank you.")
+        choice, words, now = int(digits), None, self._now()
+        if question.forum is not None:
+            words = forums.reply(db, self._keys, self._settings, question.forum, number, choice, "sms", now)
         elif question.poll is not None:
-            words = polls.vote(db, self._keys, question.poll, number, choice, self._now())
+            words = polls.vote(db, self._keys, question.poll, number, choice, now)
         elif question.letter is not None and choice == 1:
             _note_answered(db, sms, question.letter)
-            return weekly.details(db, question.letter, self._language(db, question, number), self._settings, self._now())
+            return weekly.details(db, question.letter, self._language(db, question, number), self._settings, now)
         elif question.letter is not None and choice == 2:
-            words = weekly.file_reply(db, question.letter, "", self._now())
+            words = weekly.file_reply(db, question.letter, "", now)
         return self._said(db, question, number, words or self._what_would_do(db, question))
 
     def reply(self, db: Connection, asked: list[Question], sms: InboundSms, number: str) -> str | None:
@@ -145,13 +144,13 @@ class Questions:
         """The sentence for what is no answer: it names the question and says what is one."""
         if question.letter is not None:
             return _("Weekly figures: reply 1 for details, or 2 and your words.")
-        forum = forums.find(db, question.forum) if question.forum is not None else None
-        poll = polls.find(db, question.poll) if question.poll is not None else None
-        if forum is not None:
+        if question.poll is not None and (poll := polls.find(db, question.poll)) and poll.is_open(self._now()):
+            return what_to_reply(poll.asked)
+        if question.forum is not None and (forum := forums.find(db, question.forum)) and forum.is_ahead(self._now()):
             date = days.day(forum.starts.astimezone(self._settings.zone))
             name = _("{commune} forum", commune=forum.commune)
             return _("{forum} {date}: how many will come? Reply 0-8.", forum=name, date=date)
-        return what_to_reply(poll.asked) if poll is not None else _("This question is over. Thank you.")
+        return _("This question is over. Thank you.")
 
     def _said(self, db: Connection, question: Question, number: str, words: Words) -> str:
         return render(words, self._language(db, question, number))

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Row, Select, delete, select
 
 from gateway.models.answers import OVERALL, answers
 from gateway.models.releases import blocks, released_phones
+from gateway.models.rollups import SCORES
 from gateway.models.rounds import rounds
 from gateway.privacy import Cell, may_show
-from gateway.tallies import SCORES, WOMEN, Figures
+from gateway.tallies import WOMEN, Figures
 
 
 @dataclass(frozen=True)

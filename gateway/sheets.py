@@ -88,12 +88,17 @@ class Row:
 class Sheet:
     """A table with its columns found by their headings, in any order."""
 
-    def __init__(self, file: str, data: bytes, columns: Mapping[str, Sequence[str]]) -> None:
-        """Raises BadFile. `columns`: what each may be called; case, spaces and punctuation do not matter."""
+    def __init__(
+        self, file: str, data: bytes, columns: Mapping[str, Sequence[str]], needed: Sequence[str] = ()
+    ) -> None:
+        """Raises BadFile. `columns`: what each may be called; case, spaces and punctuation do not matter.
+
+        `needed`: those without which a file is of no use, for the message about an empty one; all, if not given.
+        """
         self.file = file
         self._text = _decoded(file, data)
         meanings = {fold(heading): column for column, headings in columns.items() for heading in headings}
-        self._separator, self.header, names = self._find_header(meanings, ", ".join(columns))
+        self._separator, self.header, names = self._find_header(meanings, ", ".join(needed or columns))
         found = [meanings.get(fold(name)) for name in names]
         self.headings: Mapping[str, str] = {}
         """What each column that was found is called in this file."""

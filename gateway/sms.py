@@ -97,7 +97,7 @@ class SmsDesk:
                 expires=now + (ANSWER_EXPIRES if screen.ends else QUESTION_EXPIRES),
             )
             answer = messages.write(db, self._keys, draft, now)
-            db.execute(update(inbound).where(_is(sms)).values(answer=answer))
+            db.execute(update(inbound).where(is_sms(sms.provider, sms.id)).values(answer=answer))
             return answer
 
     def inbox(self, check: InboxCheck) -> list[dict[str, str]]:
@@ -183,10 +183,12 @@ class SmsDesk:
         return Screen(self._questions.answer(db, question, sms, number, digits), True)
 
     def _begin(self, db: Connection, step: UssdStep, dialled: list[str], **facts: Any) -> Screen:
-        """A new talk; one that is open is left, so that the next digit answers this one."""
-        self._leave_open(db, step.number)
+        """A new talk; one that is open is left, so that the next digit answers this one, if it asks anything."""
         row = self._talks.begin(db, step, dialled=tuple(dialled), channel="sms", **facts)
-        return self._talks.advance(db, row, step)
+        screen = self._talks.advance(db, row, step)
+        if dialled or not screen.ends:
+            self._leave_open(db, step.number, but=row.id)
+        return screen
 
     def _go_on(self, db: Connection, talk: Row[Any], number: str, text: str) -> Screen:
         return self._talks.advance(db, talk, UssdStep(talk.provider, talk.session, number, last=text))
@@ -199,8 +201,9 @@ class SmsDesk:
             return caller.commune
         return db.scalar(select(contacts.c.commune).where(contacts.c.phone == key))
 
-    def _leave_open(self, db: Connection, number: str) -> None:
+    def _leave_open(self, db: Connection, number: str, but: str = "") -> None:
         mine = (conversations.c.caller == self._keys.lookup(number)) & (conversations.c.channel == "sms")
+        mine &= conversations.c.id != but
         db.execute(update(conversations).where(mine, ~conversations.c.ended).values(ended=True))
 
     def _may_show_menu(self, db: Connection, sms: InboundSms, number: str) -> bool:
@@ -210,7 +213,7 @@ class SmsDesk:
         if shown >= MENUS_A_DAY:
             log.info("sms.not_answered", why=f"not understood for more than {MENUS_A_DAY} times within a day")
             return False
-        db.execute(update(inbound).where(_is(sms)).values(was_menu=1))
+        db.execute(update(inbound).where(is_sms(sms.provider, sms.id)).values(was_menu=1))
         return True
 
     def _stop(self, db: Connection, number: str) -> None:
@@ -224,7 +227,3 @@ class SmsDesk:
 
     def _today(self) -> Any:
         return self._now().astimezone(self._settings.zone).date()
-
-
-def _is(sms: InboundSms) -> Any:
-    return is_sms(sms.provider, sms.id)

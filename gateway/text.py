@@ -229,6 +229,8 @@ def _without_accent(char: str) -> str:
 
 def western_digits(text: str) -> str:
     """Khmer digits, and any other decimal digits of Unicode, as 0 to 9."""
+    if text.isascii():
+        return text
     return "".join(str(unicodedata.decimal(char, char)) for char in text)
 
 

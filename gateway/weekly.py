@@ -148,7 +148,7 @@ def write(
     with store.write() as db:
         if is_paused(db, _today(now, settings)):
             return Outcome.PAUSED
-        if council.commune in written(db, week):
+        if written(db, week, council.commune):
             return Outcome.THERE
         recipients = recipients_of(db, Audience(councils=(council.commune,)), settings)
         if not recipients:
@@ -182,9 +182,10 @@ def write_again(
         return _put(db, settings, values, found.title, json.loads(found.texts), recipients, now, author)
 
 
-def written(db: Connection, week: date) -> set[str]:
-    """The communes whose letter about a week is written."""
-    return set(db.scalars(select(weekly_letters.c.commune).where(weekly_letters.c.week == week)))
+def written(db: Connection, week: date, commune: str | None = None) -> set[str]:
+    """The communes whose letter about a week is written; of all, or of the one."""
+    found = select(weekly_letters.c.commune).where(weekly_letters.c.week == week)
+    return set(db.scalars(found if commune is None else found.where(weekly_letters.c.commune == commune)))
 
 
 def missing(db: Connection, week: date, today: date) -> list[Missing]:

@@ -88,9 +88,10 @@ KNOWN_ONLY_BY = {
     "gateway.webhooks": ("gateway",),
     "gateway.pages": ("gateway",),
     "gateway.cli": (),
+    "gateway.commands": ("gateway.commands", "gateway.cli"),
     "gateway.conversation": (
         "gateway", "gateway.webhooks", "gateway.sms", "gateway.receipts", "gateway.workers", "gateway.demo",
-        "gateway.checks", "gateway.cli", "admin",
+        "gateway.checks", "gateway.commands", "admin",
     ),
 }  # fmt: skip
 STOREYS = (
@@ -99,7 +100,8 @@ STOREYS = (
     ("gateway.menus", "gateway.providers", "gateway.models", "gateway.migrations"),
     (),  # whatever is not named here: the conversation, the workers, rounds, tallies, places
     ("gateway.webhooks", "gateway.pages", "admin"),
-    ("gateway.demo", "gateway.terminal", "gateway.checks", "gateway.up", "gateway.cli"),
+    ("gateway.demo", "gateway.terminal", "gateway.checks", "gateway.up", "gateway.commands",
+     "gateway.cli"),
 )  # fmt: skip
 """From the ground up. `create_app` (the package itself) wires all of them and stands on top."""
 

@@ -312,8 +312,8 @@ def test_what_cannot_go_out_is_told_with_its_reason(
     ("but", "sentence"),
     [
         ({"texts": {"en": "Hi {nam}"}}, "en: There is no placeholder {nam}. There are {name} {commune} {address}."),
-        ({"texts": {"en": "Hi {name}"}}, "en: 1 of them have no {name}. Write {name|neighbour}: then they read what"
-         " is behind the bar."),
+        ({"texts": {"en": "Hi {name}"}}, "en: 1 of them: no {name}. Write {name|neighbour}, and they read what"
+         " follows the bar."),
         ({"texts": {"en": "x" * 2000}}, "en: This is 14 parts long; the most is 10. Make it shorter."),
         ({"texts": {"km": "ខ" * 2000}}, "km: This is 30 parts long; the most is 10. Make it shorter."),
         ({"start": local("2026-11-23 20:15")}, "Nothing is sent between 19:00 and 8:00. The next possible time is"

@@ -417,6 +417,7 @@ def dial(facts: Facts, communes: Sequence[Sequence[Any]] = FOUR) -> Callable[[],
 SERVICE_LIST = "Service:\n1 Commune office\n2 Health centre\n3 Primary school\n8 Menu\n"
 SCORES = "\n1 Very dissatisfied\n2 Dissatisfied\n3 Acceptable\n4 Satisfied\n5 Very satisfied\n0 Back"
 COMMUNES = "Commune:\n1 Ponley\n2 Tean Kam\n3 Ta Phou\n4 Treas\n0 Back"
+NEWS = "1 Forum news by SMS"
 SAVED = Save(ROUND, "010806", "health", 5)
 
 
@@ -484,15 +485,15 @@ class TestTheShortestWay:
     def test_a_commune_without_a_round_says_so_and_shows_the_menu(self) -> None:
         at = Talk(dial(caller("010407")), "en", USSD)
         assert at.screen.text == (
-            "Tean Kam: no rating is open now.\n1 Other commune\n2 Language\n3 Who sees what\n"
-            "4 Withdraw my ratings\n0 Leave"
+            "Tean Kam: no rating is open now.\n1 Forum news by SMS\n2 Other commune\n3 Language\n4 Who sees what\n"
+            "5 Withdraw my ratings\n0 Leave"
         )
 
     @pytest.mark.parametrize(
         ("communes", "menu"),
         [
-            (FOUR, "Menu:\n1 Other commune\n2 Language\n3 Who sees what\n4 Withdraw my ratings\n0 Back"),
-            (FOUR[:1], "Menu:\n1 Language\n2 Who sees what\n3 Withdraw my ratings\n0 Back"),
+            (FOUR, f"Menu:\n{NEWS}\n2 Other commune\n3 Language\n4 Who sees what\n5 Withdraw my ratings\n0 Back"),
+            (FOUR[:1], f"Menu:\n{NEWS}\n2 Language\n3 Who sees what\n4 Withdraw my ratings\n0 Back"),
         ],
         ids=["four communes", "one"],
     )
@@ -501,10 +502,10 @@ class TestTheShortestWay:
 
     def test_offers_nothing_to_withdraw_where_nothing_can_be_rated(self) -> None:
         at = Talk(dial(caller("010407"), [FOUR[1]]), "en", USSD)
-        assert at.screen.text == "Tean Kam: no rating is open now.\n1 Language\n2 Who sees what\n0 Leave"
+        assert at.screen.text == f"Tean Kam: no rating is open now.\n{NEWS}\n2 Language\n3 Who sees what\n0 Leave"
 
     def test_goes_on_for_as_long_as_anybody_presses_keys(self) -> None:
-        at = play(dial(caller("010407")), *["2", "3"] * 1500)
+        at = play(dial(caller("010407")), *["3", "3"] * 1500)
         assert at.screen.text.startswith("Tean Kam: no rating is open now.")
         assert Talk(dial(caller("010407")), "en", USSD, at.transcript).screen == at.screen
 

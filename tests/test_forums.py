@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway import broadcasts, forum_changes, forum_times, forums
+from gateway import broadcasts, forum_changes, forum_plans, forum_results, forum_times, forums
 from gateway.complaints import NotPossible
 from gateway.forum_times import Skipped, Which, plan
 from gateway.models import editions
@@ -144,9 +144,9 @@ class TestInvitation:
         forum = village.plan()
         now, settings = village.at.clock.now, village.at.settings
         with village.at.store.write() as db:
-            forum_changes.change(db, settings, village.forum(forum), village.approver, now)
-            forum_changes.ask(db, settings, forum, village.author, now)
-            said = forum_changes.announcement(db, village.forum(forum))
+            forum_plans.change(db, settings, village.forum(forum), village.approver, now)
+            forum_plans.ask(db, settings, forum, village.author, now)
+            said = forum_plans.announcement(db, village.forum(forum))
         assert said is not None
         for member in (village.author, village.approver):
             with pytest.raises(NotPossible), village.at.store.write() as db:
@@ -157,7 +157,7 @@ class TestInvitation:
         forum = village.plan()
         changed = village.new_forum(id=forum, venue={"en": "pagoda"}, starts=village.now + 20 * A_DAY)
         with village.at.store.write() as db:
-            forum_changes.change(db, village.at.settings, changed, village.author, village.at.clock.now)
+            forum_plans.change(db, village.at.settings, changed, village.author, village.at.clock.now)
         village.approve(forum)
         village.post()
         assert "Sun 13/12 12:00, pagoda." in village.inbox(SREY)[0]
@@ -178,11 +178,11 @@ class TestInvitation:
         forum = village.plan(code="010807")
         settings, now = village.at.settings, village.at.clock.now
         with pytest.raises(NotPossible), village.at.store.write() as db:
-            forum_changes.ask(db, settings, forum, village.author, now)
-        with pytest.raises(forum_changes.NotNow), village.at.store.write() as db:
-            forum_changes.approve_unsaid(db, settings, forum, village.author, now)
+            forum_plans.ask(db, settings, forum, village.author, now)
+        with pytest.raises(forum_plans.NotNow), village.at.store.write() as db:
+            forum_plans.approve_unsaid(db, settings, forum, village.author, now)
         with village.at.store.write() as db:
-            forum_changes.approve_unsaid(db, settings, forum, village.approver, now)
+            forum_plans.approve_unsaid(db, settings, forum, village.approver, now)
         assert village.forum(forum).approved
         village.joins(DEVI, "en", "010807")
         village.at_time(village.forum(forum).starts - 7 * A_DAY, 9)
@@ -192,11 +192,11 @@ class TestInvitation:
     def test_that_was_ended_as_a_broadcast_can_be_asked_for_again(self, village: Village) -> None:
         forum = village.plan()
         with village.at.store.write() as db:
-            said = forum_changes.announcement(db, village.forum(forum))
+            said = forum_plans.announcement(db, village.forum(forum))
             assert said is not None
             broadcasts.cancel(db, village.at.settings, said.id, village.at.clock.now)
         with village.at.store.write() as db:
-            forum_changes.ask(db, village.at.settings, forum, village.author, village.at.clock.now)
+            forum_plans.ask(db, village.at.settings, forum, village.author, village.at.clock.now)
         village.approve(forum)
         assert village.post() == 3
 
@@ -393,7 +393,7 @@ class TestMoved:
         village.post()
         assert bool(village.inbox(SREY)) is at_once
         with village.at.store.read() as db:
-            said = forum_changes.announcement(db, village.forum(forum))
+            said = forum_plans.announcement(db, village.forum(forum))
         assert said is not None
         assert said.kind == (Kind.URGENT if at_once else Kind.NOTICE)
 
@@ -403,7 +403,7 @@ class TestMoved:
         village.at_time(starts - 2 * A_DAY, 12)
         village.move(forum, starts + 7 * A_DAY)
         settings = village.at.settings
-        with pytest.raises(forum_changes.NotNow), village.at.store.write() as db:
+        with pytest.raises(forum_plans.NotNow), village.at.store.write() as db:
             forum_changes.hurry(db, settings, forum, village.author, village.at.clock.now)
         village.at_time(starts - A_DAY, 12)
         with village.at.store.write() as db:
@@ -492,12 +492,12 @@ class TestMoved:
     def test_is_refused_when_it_is_over_or_cancelled_or_goes_back_in_time(self, village: Village) -> None:
         over, cancelled, ahead = village.invited(), village.invited(), village.invited()
         village.cancel(cancelled)
-        with pytest.raises(forum_changes.NotNow):
+        with pytest.raises(forum_plans.NotNow):
             village.move(cancelled, village.now + A_DAY)
-        with pytest.raises(forum_changes.NotNow):
+        with pytest.raises(forum_plans.NotNow):
             village.move(ahead, village.now - A_DAY)
         village.at.clock.now = village.forum(over).starts
-        with pytest.raises(forum_changes.NotNow):
+        with pytest.raises(forum_plans.NotNow):
             village.move(over, village.now + A_DAY)
 
 
@@ -545,7 +545,7 @@ class TestCancelled:
     def test_is_for_good(self, village: Village) -> None:
         forum = village.invited()
         village.cancel(forum)
-        with pytest.raises(forum_changes.NotNow):
+        with pytest.raises(forum_plans.NotNow):
             village.cancel(forum)
 
 
@@ -555,11 +555,11 @@ class TestCancelled:
 class TestAfterwards:
     def test_attendance_is_taken_once_it_has_begun(self, village: Village) -> None:
         forum = village.invited()
-        with pytest.raises(forum_changes.NotNow), village.at.store.write() as db:
-            forum_changes.note_attendance(db, forum, 41, 19, 22, village.now)
+        with pytest.raises(forum_plans.NotNow), village.at.store.write() as db:
+            forum_results.note_attendance(db, forum, 41, 19, 22, village.now)
         village.at.clock.now = village.forum(forum).starts
         with village.at.store.write() as db:
-            forum_changes.note_attendance(db, forum, 41, 19, 22, village.now)
+            forum_results.note_attendance(db, forum, 41, 19, 22, village.now)
         found = village.forum(forum)
         assert (found.attended, found.women, found.men) == (41, 19, 22)
 
@@ -571,7 +571,7 @@ class TestAfterwards:
         texts = {"en": "41 came. The health centre stays open until 5pm."}
         with village.at.store.write() as db:
             args = (village.at.settings, forum, texts, village.author, village.at.clock.now)
-            said = forum_changes.draft_outcome(db, *args)  # type: ignore[arg-type]
+            said = forum_results.draft_outcome(db, *args)  # type: ignore[arg-type]
             broadcasts.submit(db, village.at.settings, said, village.at.clock.now)
         with village.at.store.write() as db:
             broadcasts.approve(db, village.at.settings, said, village.approver, village.at.clock.now)
@@ -579,8 +579,8 @@ class TestAfterwards:
         expected = "RCEDO: Ta Phou forum 09/12: 41 came. The health centre stays open until 5pm."
         assert village.inbox(SREY)[1:] == village.inbox(DEVI) == [expected]
         assert len(village.inbox(CHAN)) == 1
-        with pytest.raises(forum_changes.NotNow), village.at.store.write() as db:
-            forum_changes.draft_outcome(db, *args)  # type: ignore[arg-type]
+        with pytest.raises(forum_plans.NotNow), village.at.store.write() as db:
+            forum_results.draft_outcome(db, *args)  # type: ignore[arg-type]
 
 
 def test_every_letter_of_a_forum_has_a_key_of_its_own(village: Village) -> None:

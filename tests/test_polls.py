@@ -465,7 +465,7 @@ def test_the_result_becomes_one_draft_to_those_who_were_asked(house: House) -> N
         assert polls.draft_result(db, found, figures, 1, house.now) == first
         row = sending.find(db, first)
         assert row
-        assert (row.kind, row.poll, row.stage) == (Kind.RESULT, poll, Stage.DRAFT)
+        assert (row.kind, row.poll, row.stage) == (Kind.RESULT, None, Stage.DRAFT)  # theirs to word anew
         assert sending.plan_of(row).audience == Audience(communes=(TA_PHOU,))
         assert json.loads(row.texts)["en"] == "Was the budget booklet clear? 80% of 10 answers: Yes (+-31 points)"
         sending.cancel(db, house.at.settings, first, house.now)

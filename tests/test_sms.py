@@ -51,7 +51,7 @@ WHO = "You are:\n1 Woman 15-30\n2 Woman over 30\n3 Man 15-30\n4 Man over 30\n5 U
 THANKS = "Thank you! Received. Shared phone? Delete this and the SMS you sent."
 LANGUAGE = "Language:\n1 Khmer\n2 Khmer abc\n3 English\n0 Leave"
 STOPPED = "We will not send more messages. To get them again, send ON."
-STARTED = "We will send you messages again. To rate, send RATE. No more: OFF."
+STARTED = "You will get SMS about forums in Ta Phou. No more: send OFF."
 CLOSED = "This round has closed. The rating was not kept. Thank you."
 
 STOPS = ["STOP", "stop!", "Off", "ឈប់", "ឈប់។", "chhop"]
@@ -293,8 +293,8 @@ def test_the_language_chosen_at_the_welcome_is_that_of_every_later_answer(house:
     phone = Phone(in_language(house, "km"))
     phone.send("RATE", "3", "1", "3", "0")
     assert phone.send("HELP") == (
-        "RATE: rate services. LANG: language. STOP: no more messages. START: messages again."
-        " At once: commune, service, score and who, such as 1 2 5 1"
+        "RATE: rate services. FORUM: forums. ON: SMS about forums. OFF: no more SMS. LANG: language."
+        " Or rate at once: commune, service, score, who, as in 1 2 5 1"
     )
     assert phone.send("STOP") == STOPPED
     assert phone.send("RATE") == f"{SERVICES}\n0 Leave"
@@ -312,7 +312,7 @@ def test_zero_goes_back_and_at_the_first_question_leaves(me: Phone) -> None:
 
 def test_ratings_are_withdrawn_from_the_menu(me: Phone) -> None:
     me.send("RATE 2 5 1", "RATE 3 1 1")
-    assert me.send("RATE", "8", "4", "1") == "Done. No rating of this phone is kept in an open round."
+    assert me.send("RATE", "8", "5", "1") == "Done. No rating of this phone is kept in an open round."
     assert rated(me.house) == []
 
 
@@ -400,7 +400,7 @@ def test_where_no_round_is_open_a_rating_is_answered_with_that(installation: Ins
     house.open_round(PONLEY)
     with house.store.write() as db:
         remember(db, house.keys.lookup(ME), commune=TA_PHOU)
-    assert (Phone(house).send("RATE 2 5 1") or "").startswith("Ta Phou: no rating is open now.\n1 Other commune")
+    assert (Phone(house).send("RATE 2 5 1") or "").startswith("Ta Phou: no rating is open now.\n1 Forum news by SMS")
     assert (Phone(house).send("2 2 5 1") or "").startswith("Tean Kam: no rating is open now.")
     assert Phone(house).send("1 2 5 1") == THANKS
     assert rated(house) == [(PONLEY, "health", 5, "woman-15-30")]

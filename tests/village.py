@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from gateway import broadcasts, contacts, forum_changes, forum_times, forums
+from gateway import broadcasts, contacts, forum_changes, forum_plans, forum_times, forums
 from gateway.config import Language
 from gateway.forum_facts import Forum
 from gateway.menus.phrases import Name
@@ -101,7 +101,7 @@ class Village:
     def plan(self, **changes: Any) -> int:
         """A forum and the draft of its invitation."""
         with self.at.store.write() as db:
-            return forum_changes.plan_forum(
+            return forum_plans.plan_forum(
                 db, self.at.settings, self.new_forum(**changes), self.author, self.at.clock.now
             )
 
@@ -109,10 +109,10 @@ class Village:
         """The second person approves what is to be said of a forum."""
         now = self.at.clock.now
         with self.at.store.write() as db:
-            said = forum_changes.announcement(db, self.forum(forum_id))
+            said = forum_plans.announcement(db, self.forum(forum_id))
             assert said is not None
             if said.stage == table.Stage.DRAFT:
-                forum_changes.ask(db, self.at.settings, forum_id, self.author, now)
+                forum_plans.ask(db, self.at.settings, forum_id, self.author, now)
         with self.at.store.write() as db:
             broadcasts.approve(db, self.at.settings, said.id, self.approver, now)
 

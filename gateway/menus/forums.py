@@ -60,7 +60,9 @@ def see_you(starts: datetime, venue: Name) -> Words:
     # a common noun takes its article, a name does not: "at the commune hall", "at Wat Ponley"
     english = f"the {venue.en}" if venue.en[:1].islower() else venue.en
     place = Name(venue.km, venue.latn, english)
-    return _("Thank you! See you {date}, {time}, at {venue}.", date=days.day(starts), time=days.hour(starts), venue=place)
+    return _(
+        "Thank you! See you {date}, {time}, at {venue}.", date=days.day(starts), time=days.hour(starts), venue=place
+    )
 
 
 def _in_list(forum: Forum) -> Words:

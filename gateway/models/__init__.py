@@ -19,6 +19,7 @@ from gateway.models import (
     rounds,
     services,
     staff,
+    uploads,
 )
 from gateway.models.base import metadata
 
@@ -42,4 +43,5 @@ __all__ = [
     "rounds",
     "services",
     "staff",
+    "uploads",
 ]

@@ -7,22 +7,33 @@ has none.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
+    Row,
+    Select,
     Table,
     Text,
     UniqueConstraint,
+    func,
+    select,
     text,
 )
 
 from gateway.models.base import Hash, Moment, metadata
+from gateway.models.messages import opt_outs
+from gateway.models.places import places
+from gateway.text import plain
 
 
 class Role(enum.StrEnum):
@@ -72,3 +83,63 @@ group_members = Table(
     Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
     Column("contact_id", ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which contacts: all those that everything here is true of."""
+
+    role: Role | None = None
+    group: int | None = None
+    commune: str | None = None
+    text: str = ""
+    """Somewhere in the name."""
+
+
+def count_contacts(db: Connection, wanted: Wanted = Wanted()) -> int:
+    """How many."""
+    return db.scalar(_wanted(select(func.count()).select_from(contacts), wanted)) or 0
+
+
+def listed_contacts(db: Connection, wanted: Wanted, first: int, size: int) -> Sequence[Row[Any]]:
+    """So many contacts by name, then those without one, after skipping the `first`; see `_EACH`."""
+    named = func.lower(contacts.c.name)
+    ordered = _wanted(_EACH, wanted).order_by(contacts.c.name == "", named, contacts.c.id)
+    return db.execute(ordered.offset(first).limit(size)).all()
+
+
+def find_contact(db: Connection, contact: int) -> Row[Any] | None:
+    """One contact."""
+    return db.execute(_EACH.where(contacts.c.id == contact)).first()
+
+
+def contact_of(db: Connection, phone: bytes) -> int | None:
+    """The contact with a look-up key."""
+    return db.scalar(select(contacts.c.id).where(contacts.c.phone == phone))
+
+
+def communes_of_contacts(db: Connection) -> Sequence[Row[Any]]:
+    """The communes in which there are contacts: code and names."""
+    here = places.c.code.in_(select(contacts.c.commune))
+    return db.execute(select(places.c.code, places.c.name_km, places.c.name_en).where(here).order_by("code")).all()
+
+
+_EACH = (
+    select(contacts, places.c.name_km, places.c.name_en, opt_outs.c.phone.is_not(None).label("stopped"))
+    .outerjoin(places, places.c.code == contacts.c.commune)
+    .outerjoin(opt_outs, opt_outs.c.phone == contacts.c.phone)
+)
+"""A contact, its commune's names, and whether it has asked for no more messages."""
+
+
+def _wanted(statement: Select[Any], wanted: Wanted) -> Select[Any]:
+    if wanted.role:
+        statement = statement.where(contacts.c.role == wanted.role)
+    if wanted.group is not None:
+        members = select(group_members.c.contact_id).where(group_members.c.group_id == wanted.group)
+        statement = statement.where(contacts.c.id.in_(members))
+    if wanted.commune:
+        statement = statement.where(contacts.c.commune == wanted.commune)
+    if words := plain(" ".join(wanted.text.split())):
+        statement = statement.where(contacts.c.name.icontains(words, autoescape=True))
+    return statement

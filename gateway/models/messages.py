@@ -17,6 +17,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     Date,
     ForeignKey,
@@ -248,6 +249,20 @@ def move(db: Connection, what: Move, ids: Sequence[str], now: datetime, **change
         .returning(messages.c.id)
     )
     return list(db.scalars(statement))
+
+
+def accept(db: Connection, given: Mapping[str, str | None], now: datetime) -> None:
+    """Messages that a provider took, by our ids, each with the provider's id of it, or None."""
+    if not given:
+        return
+    ours, theirs = bindparam("ours"), func.coalesce(bindparam("theirs", type_=Text), messages.c.provider_id)
+    values = [{"ours": message, "theirs": provider_id} for message, provider_id in given.items()]
+    this = messages.c.id == ours
+    taken = update(messages).where(this, messages.c.state.in_(Move.ACCEPT.leaves))
+    change = {"state": Move.ACCEPT.to, "reason": None, "lease": None, "worker": None, "changed": now}
+    moved = db.execute(taken.values(change | {"provider_id": theirs}), values).rowcount
+    if moved != len(values):  # receipts by our ids were faster; the next ones may come by the provider's
+        db.execute(update(messages).where(this).values(provider_id=theirs), values)
 
 
 def move_where(db: Connection, what: Move, now: datetime, *conditions: Any, **change: Any) -> int:

@@ -13,6 +13,7 @@ from gateway.models.conversations import SESSION, conversations
 from gateway.models.messages import inbound, receipts
 from gateway.models.pace import periods
 from gateway.models.store import Store
+from gateway.models.uploads import forget_uploads
 
 INBOUND_DAYS = 7
 RECEIPT_DAYS = 7
@@ -53,6 +54,7 @@ def purge(store: Store, now: datetime) -> dict[str, int]:
             ).rowcount,
             "periods": db.execute(delete(periods).where(periods.c.done < now - timedelta(days=PERIOD_DAYS))).rowcount,
             "forums' replies": forums.forget_replies(db, now),
+            "files brought to the panel": forget_uploads(db, now),
             "talks": db.execute(delete(conversations).where(conversations.c.touched < now - TALK)).rowcount,
         }
     return {what: count for what, count in removed.items() if count}

@@ -26,6 +26,7 @@ from gateway.models.messages import (
     QUEUED,
     Kind,
     Move,
+    accept,
     messages,
     move,
     move_where,
@@ -191,13 +192,23 @@ class Outbox:
         return [rows[message] for message in ids if message in rows]
 
     def _settle_all(self, rows: Sequence[Row[Any]], outcomes: dict[str, Outcome], said: Sequence[Outcome]) -> None:
+        now = self._now()
         given = [outcome.provider_id for outcome in said if isinstance(outcome, Accepted)]
         with self._store.write() as db:
-            taken = self._taken(db, given)
+            taken, accepted = self._taken(db, given), dict[str, str | None]()
             for row in rows:
-                self._settle(db, row, outcomes[row.id], taken)
-            apply_kept(db, self._now(), self._zone, given)
-            routing.note(db, self._settings, self._sender.name, said, self._now())
+                match outcomes[row.id]:
+                    case Accepted(provider_id):
+                        is_its_own = provider_id and taken.setdefault(provider_id, row.id) == row.id
+                        accepted[row.id] = provider_id if is_its_own else None
+                    case Unknown(reason, said_of_it):
+                        log.warning("outbox.unconfirmed", message=row.id, why=str(reason), said=said_of_it)
+                        self._settle(db, row, Move.DOUBT, now, reason=reason)
+                    case Refused() as refused:
+                        self._refused(db, row, refused, now)
+            accept(db, accepted, now)
+            apply_kept(db, now, self._zone, given)
+            routing.note(db, self._settings, self._sender.name, said, now)
 
     def _taken(self, db: Connection, given: Sequence[str]) -> dict[str, str]:
         """Which of the provider's ids are whose already: two messages with one id could not both be settled."""
@@ -206,29 +217,21 @@ class Outbox:
             row.provider_id: row.id for row in db.execute(select(messages.c.provider_id, messages.c.id).where(mine))
         }
 
-    def _settle(self, db: Connection, row: Row[Any], outcome: Outcome, taken: dict[str, str]) -> None:
-        now = self._now()
-        ours = (messages.c.id == row.id, messages.c.worker == self._worker)  # or staff have sent it on its way again
-        settled: dict[str, Any] = {"lease": None, "worker": None}
-        match outcome:
-            case Accepted(provider_id):
-                known = {}
-                if provider_id and taken.setdefault(provider_id, row.id) == row.id:
-                    known["provider_id"] = provider_id
-                if not move(db, Move.ACCEPT, [row.id], now, reason=None, **settled, **known) and known:
-                    db.execute(update(messages).where(messages.c.id == row.id).values(known))  # a receipt was faster
-            case Unknown(reason, said):
-                log.warning("outbox.unconfirmed", message=row.id, why=str(reason), said=said)
-                move_where(db, Move.DOUBT, now, *ours, reason=reason, **settled)
-            case Refused(reason, for_now, said, after):
-                pause = retry_after(row.attempts, after) if for_now else None
-                log.warning("outbox.refused", message=row.id, why=str(reason), said=said, again=bool(pause))
-                if pause is not None:
-                    move_where(db, Move.DEFER, now, *ours, reason=reason, not_before=now + pause, **settled)
-                else:
-                    move_where(db, Move.REFUSE, now, *ours, reason=reason, for_now=for_now, **settled)
-                if reason is Reason.OPTED_OUT:
-                    opt_out(db, row.phone, now.astimezone(self._zone).date(), self._sender.name)
+    def _refused(self, db: Connection, row: Row[Any], refused: Refused, now: datetime) -> None:
+        reason, for_now = refused.reason, refused.for_now
+        pause = retry_after(row.attempts, refused.after) if for_now else None
+        log.warning("outbox.refused", message=row.id, why=str(reason), said=refused.said, again=bool(pause))
+        if pause is not None:
+            self._settle(db, row, Move.DEFER, now, reason=reason, not_before=now + pause)
+        else:
+            self._settle(db, row, Move.REFUSE, now, reason=reason, for_now=for_now)
+        if reason is Reason.OPTED_OUT:
+            opt_out(db, row.phone, now.astimezone(self._zone).date(), self._sender.name)
+
+    def _settle(self, db: Connection, row: Row[Any], what: Move, now: datetime, **change: Any) -> None:
+        """Unless it is another worker's by now: staff may have sent again what was in doubt."""
+        ours = (messages.c.id == row.id, messages.c.worker == self._worker)
+        move_where(db, what, now, *ours, lease=None, worker=None, **change)
 
 
 def _within(segments: int, rows: Sequence[Row[Any]]) -> Iterator[Row[Any]]:

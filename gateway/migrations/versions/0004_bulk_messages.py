@@ -86,6 +86,22 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "uploads",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("staff", sa.Integer(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("content_key", sa.Integer(), nullable=False),
+        sa.Column("brought", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["staff"], ["staff.id"], name=op.f("fk_uploads_staff"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+    )
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_uploads_brought"), ["brought"], unique=False)
+        batch_op.create_index(batch_op.f("ix_uploads_staff"), ["staff"], unique=False)
+
+    op.create_table(
         "blocks",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("commune", sa.Text(), nullable=False),
@@ -285,6 +301,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("lead", sa.Boolean(), server_default=sa.true(), nullable=False))
         batch_op.drop_index(batch_op.f("ix_answers_tally"))
         batch_op.create_index("ix_answers_day", ["commune", "round_id", "day"], unique=False)
+
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("letter", sa.Integer(), nullable=True))
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_messages_state"), type_="check")

@@ -1,0 +1,1 @@
+"""What each command of `mati` does, by what it is for; `gateway/cli.py` puts them together."""

@@ -1,0 +1,133 @@
+"""Commands of the programme's own work: places, contacts, figures, texts to many."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from gateway.commands.opening import ready_store
+from gateway.config import LANGUAGES, load
+from gateway.errors import Told
+
+
+@click.group()
+def places() -> None:
+    """Provinces, districts, communes and villages."""
+
+
+@places.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--join", is_flag=True, help="The file's communes take part in the programme from now on.")
+def import_places(file: Path, join: bool) -> None:
+    """Take in a CSV file (code,level,unit,name_km,name_en), whole or not at all."""
+    from gateway.models.editions import publish
+    from gateway.places import import_places as take_in
+
+    store = ready_store(load())
+    with store.write() as db:
+        imported = take_in(db, file, join=join)
+        publish(db, datetime.now(UTC))
+    click.echo(f"{imported.places} places new or changed, {imported.joined} communes joined the programme.")
+
+
+@click.group()
+def contacts() -> None:
+    """People who asked for reminders, institutions, councillors."""
+
+
+@contacts.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Print what would happen, and change nothing.")
+@click.option("--group", metavar="NAME", help="Everybody in the file is in this group, too; a new one is made.")
+@click.option("--role", type=click.Choice(("person", "institution", "councillor")), help="Where a line says none.")
+@click.option("--consent", metavar="TEXT", help="Where and when people agreed, for lines that do not say so.")
+def import_contacts(file: Path, dry_run: bool, group: str | None, role: str | None, consent: str | None) -> None:
+    """Take in a CSV file with a column `number`, and what else is known; whole or not at all.
+
+    Columns by name, in English or Khmer: number, name, role, language, commune, address, group, consent.
+    """
+    from gateway import contact_intake, contact_lists, sheets
+    from gateway.contacts import Refused
+    from gateway.privacy import Keys
+
+    settings, now = load(), datetime.now(UTC)
+    try:
+        wholesale = contact_lists.Wholesale.of(role, consent or "", group or "")
+    except Refused as refusal:
+        raise click.UsageError(f"--group or --consent: {refusal}") from None
+    store, keys = ready_store(settings), Keys(settings)
+    sheet = contact_lists.sheet(str(file), sheets.read_bytes(file))
+    with store.read() as db:
+        communes = contact_lists.Communes(db)
+    reading = contact_lists.read(sheet, communes, keys, settings, wholesale, _lines_read)
+    if dry_run:
+        with store.read() as db:
+            done = contact_intake.plan(db, reading)
+    else:
+        with store.write() as db:
+            done = contact_intake.take_in(db, keys, reading, now.astimezone(settings.zone).date(), now)
+    click.echo(contact_intake.report(done, dry_run))
+
+
+def _lines_read(count: int, last: bool) -> None:
+    """Progress, for who watches."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{count:,} lines read", nl=last, err=True)
+
+
+@click.command()
+@click.option("--commune", metavar="CODE", help="One commune, by its code; otherwise all of the programme.")
+@click.option("--round", "number", type=click.IntRange(1), metavar="N", help="The commune's N-th round.")
+@click.option("--week", metavar="YYYY-Www", help="One week of the round, such as 2026-W47.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="The language of names.")
+def tally(commune: str | None, number: int | None, week: str | None, as_json: bool, lang: str) -> None:
+    """Print the figures as staff see them."""
+    from gateway import tallies
+    from gateway.tables import as_table
+
+    try:
+        monday = tallies.monday(week) if week else None
+    except ValueError:
+        raise click.UsageError(f"--week: {week!r} is no week; write it as 2026-W47") from None
+    settings = load()
+    today = datetime.now(UTC).astimezone(settings.zone).date()
+    with ready_store(settings).read() as db:
+        figures = tallies.tallies(db, commune, number, settings.min_raters, today, monday)
+    if as_json:
+        values = [tallies.as_json(one, lang) for one in figures]
+        click.echo(json.dumps(values[0] if commune else values, ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n\n".join(as_table(one, lang, settings.min_raters) for one in figures))
+
+
+@click.command()
+@click.option("--group", required=True, metavar="NAME", help="Of contacts: those who get it.")
+@click.option("--text", "file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="One text for all, or sections headed [km], [km-Latn], [en].")  # fmt: skip
+@click.option("--at", metavar="TIME", help="Local time, such as '2026-12-01 09:00'; otherwise once it is approved.")
+@click.option("--dry-run", is_flag=True, help="Print recipients, parts and cost, and change nothing.")
+def broadcast(group: str, file: Path, at: str | None, dry_run: bool) -> None:
+    """Put a message to a group before staff for approval."""
+    from gateway import dispatch, hours
+
+    settings, now = load(), datetime.now(UTC)
+    try:
+        start = hours.written(at, settings.zone) if at else None
+        texts = dispatch.texts_in(file.read_text(encoding="utf-8"), settings.default_language)
+    except UnicodeDecodeError:
+        raise Told(f"{file} is not in UTF-8; save it as UTF-8 text") from None
+    except ValueError:
+        raise click.UsageError(f"--at: {at!r} is no time; write it as '2026-12-01 09:00'") from None
+    store = ready_store(settings)
+    if dry_run:
+        with store.read() as db:
+            dispatch.dry_run(db, settings, dispatch.plan(db, group, texts, start), now, click.echo)
+        return
+    with store.write() as db:
+        made = dispatch.put_before_staff(db, settings, dispatch.plan(db, group, texts, start), now)
+    click.echo(f"Broadcast {made} waits for approval: {settings.address}/admin/broadcasts/{made}")
