@@ -27,8 +27,7 @@ from gateway.models.broadcasts import Stage
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind
 from gateway.models.store import Store
-from gateway.previews import MOST_PARTS, Plan, tidy
-from gateway.trials import EXAMPLES
+from gateway.previews import MOST_PARTS, Plan, cost_of, tidy
 
 _ = Words
 
@@ -86,11 +85,9 @@ class Form:
                 times[name] = hours.written(text, settings.zone) if text else None
             except ValueError:
                 complaints.append(Complaint(Wrong.NO_TIME, {"example": "2026-12-01 09:00"}, name))
-        if self.kind not in bulk.CHOSEN or not choice.has(self.audience()):
-            abort(422)
-        return Plan(
-            Kind(self.kind), " ".join(self.title.split()), tidy(self.texts), self.audience(), **times
-        ), complaints
+        kind = Kind(self.kind) if self.kind in bulk.CHOSEN else Kind.ANNOUNCEMENT
+        title = " ".join(self.title.split())
+        return Plan(kind, title, tidy(self.texts), self.audience(choice), **times), complaints
 
 
 @dataclass(frozen=True)
@@ -228,7 +225,7 @@ def counted(db: Connection, settings: Settings, texts: Texts, audience: Audience
     people = count_by_language(db, audience, settings) if audience != Audience() else {}
     counts: dict[Language, tuple[strays.Cost, int]] = {
         language: (
-            strays.cost(placeholders.fill(text, EXAMPLES[language])),
+            cost_of(language, text),
             sum(count for theirs, count in people.items() if worded_in(texts, theirs, settings) == language),
         )
         for language, text in texts.items()

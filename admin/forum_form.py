@@ -13,7 +13,7 @@ from admin.tallies import programme
 from gateway import forum_words, hours
 from gateway.config import LANGUAGES, Language, Settings
 from gateway.forum_facts import Forum
-from gateway.forum_times import REMINDERS, Which
+from gateway.forum_times import REMINDERS, Skipped, Which
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.menus.wording import render
 from gateway.models.contacts import groups
@@ -26,6 +26,10 @@ TIMES: Mapping[Which, Words] = {
     Which.WEEK: _("Seven days before, at 09:00"),
     Which.EVE: _("On the eve, at 17:00"),
     Which.MORNING: _("In the morning, at 08:00"),
+}
+SKIPPED: Mapping[Skipped, Words] = {
+    Skipped.EARLY_START: _("It begins less than 90 minutes after 08:00: the eve's reminder is the last."),
+    Skipped.TOLD_JUST_BEFORE: _("People hear of it later than this, or less than 12 hours before."),
 }
 LONGEST = {"title": 60, "venue": 60, "note": 100, "inviter": 30}
 """Signs of a field: with all of them at their longest a sentence has four parts."""

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
-from sqlalchemy import Row
+import structlog
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import Connection, Row
+from werkzeug.wrappers import Response
 
 from gateway.config import Settings
 from gateway.menus.phrases import Phrase, Words
+from gateway.models import decisions
 from gateway.models.messages import Kind, State, listed, number_of, states
 from gateway.models.store import Store
 from gateway.phones import masked, scrub
 from gateway.privacy import KeyProblem, Keys
 from gateway.providers.base import Reason
 
+log = structlog.get_logger()
 _ = Words
 
 PAGE = 50
@@ -74,9 +79,40 @@ REASONS: Mapping[Reason, Words] = {
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What staff may decide about messages in a state."""
+
+    state: State
+    button: Words
+    for_all: Words
+    done: Words
+    do: Callable[[Connection, Sequence[str], datetime], int]
+    sends: bool = True
+    """Whether it sends them: then it must not be too late for that."""
+
+
+DECISIONS: Mapping[str, Decision] = {
+    "went-out": Decision(
+        State.UNCONFIRMED, _("It went out"), _("All of these went out"), _("Noted: counted as sent."),
+        decisions.went_out, sends=False,
+    ),
+    "send-again": Decision(
+        State.UNCONFIRMED, _("Send again"), _("Send all of these again"), _("Noted: it goes out again."),
+        decisions.send_again,
+    ),
+    "try-again": Decision(
+        State.REFUSED, _("Try again"), _("Try all of these again"), _("Noted: it is tried again."),
+        decisions.try_again,
+    ),
+}  # fmt: skip
+"""By their names in the form."""
+
+
+@dataclass(frozen=True)
 class Line:
     """A message on the page."""
 
+    id: str
     created: datetime
     kind: Phrase
     number: str | None
@@ -88,15 +124,18 @@ class Line:
     provider: str
     parts: int
     attempts: int
+    decisions: tuple[str, ...]
+    """What may be decided about it."""
 
 
-def line(keys: Keys, row: Row[Any]) -> Line:
+def line(keys: Keys, row: Row[Any], now: datetime) -> Line:
     """A row of the outbox as staff may see it."""
     try:
         number = masked(number_of(keys, row))
     except KeyProblem:
         number = None
     return Line(
+        id=row.id,
         created=row.created,
         kind=KINDS.get(row.kind, row.kind),
         number=number,
@@ -106,11 +145,17 @@ def line(keys: Keys, row: Row[Any]) -> Line:
         provider=row.provider,
         parts=row.parts,
         attempts=row.attempts,
+        decisions=tuple(name for name, one in DECISIONS.items() if _is_open(one, row, now)),
     )
 
 
-def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys) -> None:
-    """`/admin/messages?state=…&page=…`."""
+def _is_open(decision: Decision, row: Row[Any], now: datetime) -> bool:
+    in_time = row.expires > now or not decision.sends
+    return row.state == decision.state and in_time and (row.state != State.REFUSED or row.for_now)
+
+
+def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
+    """`/admin/messages?state=…&page=…`, and what staff decide there."""
 
     @panel.get("/messages", endpoint="messages")
     def page() -> str:
@@ -125,9 +170,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys) -
             if not 1 <= number <= pages:
                 abort(404)
             rows = listed(db, state, (number - 1) * PAGE, PAGE)
+        lines = [line(keys, row, now()) for row in rows]
+        open_for = {name: [one.id for one in lines if name in one.decisions] for name in DECISIONS}
         return render_template(
             "admin/messages.html",
-            lines=[line(keys, row) for row in rows],
+            lines=lines,
+            decisions=DECISIONS,
+            open_for={name: ids for name, ids in open_for.items() if ids and state},
             counts=counts,
             state=state,
             states=STATES,
@@ -138,3 +187,16 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys) -
             all=sum(counts.values()),
             sms_number=settings.sms_number,
         )
+
+    @panel.post("/messages/decide", endpoint="messages_decide")
+    def decide() -> Response:
+        name, ids = request.form.get("decision", ""), request.form.getlist("message")[:PAGE]
+        if name not in DECISIONS:
+            abort(404)
+        decision = DECISIONS[name]
+        with store.write() as db:
+            count = decision.do(db, ids, now())
+        log.info("panel.messages", decision=name, count=count, member=current_user.member.id)
+        nothing = _("Nothing was changed: this was settled meanwhile, or it is too late to send it.")
+        flash((decision.done if count else nothing).msgid)
+        return redirect(url_for("admin.messages", state=decision.state.value))

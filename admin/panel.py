@@ -13,16 +13,16 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin import access, assets, broadcasts, messages, polls, tallies
+from admin import access, assets, broadcasts, contact_files, contacts, forums, messages, pauses, polls, tallies, weekly
 from admin.limits import Limits
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES, Wording, spoken
 from gateway.config import Settings
 from gateway.menus.phrases import Words
-from gateway.models.installation import is_demo
+from gateway.models.installation import is_demo, pause
 from gateway.models.staff import Member
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
@@ -35,11 +35,16 @@ ALWAYS = ("admin.logout", "admin.language", "admin.password")
 """Pages for every login, whatever its role, even with a one-time password."""
 NAV: tuple[tuple[str, Words], ...] = (
     ("admin.tallies", _("Tallies")),
+    ("admin.forums", _("Forums")),
     ("admin.broadcasts", _("Broadcasts")),
     ("admin.polls", _("Polls")),
+    ("admin.weekly", _("Weekly tallies")),
+    ("admin.contacts", _("Contacts")),
     ("admin.messages", _("Messages")),
 )
 """What stands at the top of every page, in this order."""
+LARGEST = {"admin.contacts_brought": contact_files.MOST_BYTES + 64 * 1024}
+"""Bytes of a form with a file, by its page; others are as small as a webhook's (`MAX_CONTENT_LENGTH`)."""
 ROLES = ("admin", "staff")
 """Who sees staff's figures; councils get what left the programme (DOMAIN.md, Privacy, two circles)."""
 
@@ -89,6 +94,8 @@ def blueprint(
             sessions.tell_if_expired()
             wanted = request.full_path.rstrip("?") if request.method == "GET" else None
             return redirect(url_for("admin.login", next=wanted))
+        if request.endpoint in LARGEST:  # before anything reads the form
+            request.max_content_length = LARGEST[request.endpoint]
         csrf.protect()
         sessions.touch()
         if request.endpoint not in ALWAYS:
@@ -114,7 +121,7 @@ def blueprint(
     def every_page() -> dict[str, Any]:
         try:
             with store.read() as db:
-                demo = is_demo(db)
+                demo, days = is_demo(db), pause(db)
             member: Member | None = current_user.member if current_user.is_authenticated else None
             words = wording()
         except DatabaseDown:  # the page that says so needs nothing of this
@@ -127,6 +134,7 @@ def blueprint(
             "languages": LANGUAGES,
             "member": member,
             "nav": NAV,
+            "pause": days if days and days[1] >= now().astimezone(settings.zone).date() else None,
             "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         }
 
@@ -145,9 +153,13 @@ def blueprint(
 
     access.add_routes(panel, store, sessions, limits, now)
     tallies.add_routes(panel, store, settings, now)
+    forums.add_routes(panel, store, settings, now)
     broadcasts.add_routes(panel, store, settings, keys, now)
     polls.add_routes(panel, store, settings, keys, now)
-    messages.add_routes(panel, store, settings, keys)
+    weekly.add_routes(panel, store, settings, now)
+    pauses.add_routes(panel, store, settings, now)
+    contacts.add_routes(panel, store, settings, keys, now)
+    messages.add_routes(panel, store, settings, keys, now)
 
     @panel.errorhandler(404)
     def missing(_error: NotFound) -> tuple[str, int]:
@@ -157,6 +169,10 @@ def blueprint(
     @panel.errorhandler(403)
     def forbidden(_error: Forbidden) -> tuple[str, int]:
         return render_template("admin/error.html", what="forbidden"), 403
+
+    @panel.errorhandler(RequestEntityTooLarge)
+    def too_large(_error: RequestEntityTooLarge) -> tuple[str, int]:
+        return render_template("admin/error.html", what="too large", most=contact_files.MOST_BYTES // 1024 // 1024), 413
 
     @panel.errorhandler(CSRFError)
     def stale(_error: CSRFError) -> tuple[str, int]:

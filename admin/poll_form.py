@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from admin.broadcast_form import Choice, choice, counted
 from admin.complaints import said
-from admin.tallies import programme
-from admin.wording import SPOKEN, Wording, spoken
+from admin.wording import Wording, spoken
 from gateway import hours, polls
 from gateway.config import LANGUAGES, Settings
-from gateway.letters import Audience
+from gateway.letters import Audience, Texts
 from gateway.menus.phrases import Phrase, Words
-from gateway.models.contacts import groups
 from gateway.models.messages import Kind
 from gateway.models.store import Store
 from gateway.poll_words import MOST, Asked, Fault, Line, in_order
@@ -43,14 +44,6 @@ FAULTS: Mapping[Fault, Words] = {
 }
 
 
-@dataclass(frozen=True)
-class Known:
-    """Who can be asked: the groups and the communes there are, by what stands for them in the form."""
-
-    groups: Mapping[str, Phrase]
-    communes: Mapping[str, Phrase]
-
-
 @dataclass
 class Form:
     """What stands in the form, as it was typed."""
@@ -59,6 +52,8 @@ class Form:
     groups: Sequence[str] = ()
     communes: Sequence[str] = ()
     closes: str = ""
+    once: str = field(default_factory=lambda: secrets.token_hex(8))
+    """However often the form is sent as it is, it makes one poll."""
     errors: dict[str, Phrase] = field(default_factory=dict)
 
     @classmethod
@@ -66,7 +61,8 @@ class Form:
         """From the request."""
         lines = {(one, n): request.form.get(f"{one}-{n}", "") for one in LANGUAGES for n in range(MOST + 1)}
         chosen = (request.form.getlist("groups"), request.form.getlist("communes"))
-        return cls(lines, *chosen, request.form.get("closes", ""))
+        once = request.form.get("once") or secrets.token_hex(8)
+        return cls(lines, *chosen, request.form.get("closes", ""), once)
 
     @classmethod
     def like(cls, poll: Poll) -> Form:
@@ -81,15 +77,12 @@ class Form:
         self.errors |= {f"{language}-{number}": FAULTS[fault] for (language, number), fault in faults.items()}
         return asked
 
-    def audience(self, known: Known) -> Audience:
+    def audience(self, choice: Choice) -> Audience:
         """Who is asked. What was in the form and has gone since is passed over."""
-        chosen = Audience(
-            tuple(int(group) for group in self.groups if group in known.groups),
-            tuple(code for code in self.communes if code in known.communes),
+        return Audience(
+            tuple(int(group) for group in self.groups if group in choice.groups),
+            tuple(code for code in self.communes if code in choice.communes),
         )
-        if chosen == Audience():
-            self.errors["groups"] = _("Choose who is asked: a group or a commune.")
-        return chosen
 
     def until(self, settings: Settings, now: datetime) -> datetime:
         """When it closes."""
@@ -111,39 +104,45 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     @panel.get("/polls/new", endpoint="polls_new")
     def empty() -> str:
         with store.read() as db:
-            poll = found(db, request.args.get("like", 0, type=int)) if "like" in request.args else None
-            form = Form.like(poll) if poll else Form()
+            form = Form.like(found(db, request.args.get("like", 0, type=int))) if "like" in request.args else Form()
             form.closes = f"{(now() + OPEN_FOR).astimezone(settings.zone):%Y-%m-%dT%H:00}"
-            return page(form, _known(db))
+            return page(db, form)
 
     @panel.post("/polls/new", endpoint="polls_made")
     def filled() -> Response | tuple[str, int]:
         form, moment = Form.sent(), now()
         with store.read() as db:
-            known = _known(db)
-            asked, audience, closes = form.asked(), form.audience(known), form.until(settings, moment)
+            asked, audience = form.asked(), form.audience(choice(db))
+            closes = form.until(settings, moment)
+            if audience == Audience():
+                form.errors["groups"] = _("Choose who is asked: a group or a commune.")
             seen: Preview | None = None
             if not form.errors:
                 plan = Plan(Kind.POLL, polls.title(asked), asked.texts, audience, None, closes)
                 seen, _people = preview(db, settings, plan, moment)
                 form.errors |= too_early(seen)
-        if form.errors or request.form.get("do") != "keep":
-            return page(form, known, asked, seen), 422 if form.errors else 200
-        poll = polls.draft(store, keys, asked, audience, closes, current_user.member.id, moment)
+            if form.errors or request.form.get("do") != "keep":
+                return page(db, form, asked.texts, seen), 422 if form.errors else 200
+        poll = polls.draft(store, keys, asked, audience, closes, current_user.member.id, moment, form.once)
         flash(_("The poll is a draft. Look through its broadcast, then ask for approval.").msgid)
         return redirect(url_for("admin.polls_one", poll_id=poll))
 
-    def page(form: Form, known: Known, asked: Asked | None = None, seen: Preview | None = None) -> str:
+    @panel.post("/polls/count", endpoint="polls_count")
+    def count() -> str:
+        form = Form.sent()
+        with store.read() as db:
+            return render_template("admin/broadcast_count.html", **counts(db, form))
+
+    def page(db: Connection, form: Form, texts: Texts | None = None, seen: Preview | None = None) -> str:
+        chosen = choice(db)
         return render_template(
-            "admin/poll_form.html",
-            form=form,
-            seen=seen,
-            texts=asked.texts if asked else {},
-            words=SPOKEN,
-            most=MOST,
-            groups=known.groups.items(),
-            communes=known.communes.items(),
-        )
+            "admin/poll_form.html", form=form, seen=seen, texts=texts or {}, answers=MOST,
+            default=settings.default_language, groups=chosen.groups.items(), communes=chosen.communes.items(),
+            **counts(db, form),
+        )  # fmt: skip
+
+    def counts(db: Connection, form: Form) -> dict[str, Any]:
+        return counted(db, settings, in_order(form.lines)[0].texts, form.audience(choice(db)))
 
     def too_early(seen: Preview) -> dict[str, Phrase]:
         """What is wrong with the close, if not all could be asked before it."""
@@ -159,8 +158,3 @@ def found(db: Connection, poll_id: int) -> Poll:
 
 
 _LAST_ID = 2**31 - 1
-
-
-def _known(db: Connection) -> Known:
-    rows = db.execute(select(groups.c.id, groups.c.name).order_by(groups.c.name))
-    return Known({str(row.id): row.name for row in rows}, {place.code: place.name for place in programme(db)})

@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Date, DateTime, LargeBinary, MetaData, Select
 
 from gateway.config import Settings
 from gateway.errors import Told
-from gateway.models import conversations, editions, messages, metadata, polls, rounds
+from gateway.models import conversations, editions, messages, metadata, polls, rounds, uploads
 from gateway.models.messages import Kind, State
 from gateway.models.store import Store
 from gateway.privacy import Keys
@@ -34,8 +34,8 @@ from gateway.providers.base import Reason
 from gateway.schema import alembic_config, migrate
 
 MAGIC = b"MATI BACKUP 1\n"
-LEFT_OUT = (conversations.conversations, messages.inbound, messages.receipts)
-"""What people said and were answered: it stands beside their numbers' keys."""
+LEFT_OUT = (conversations.conversations, messages.inbound, messages.receipts, uploads.uploads)
+"""What people said and were answered: it stands beside their numbers' keys. And files that wait for a yes."""
 _SALT = 16
 _CHUNK = 1024 * 1024
 _ROWS = 1000

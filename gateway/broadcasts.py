@@ -120,13 +120,13 @@ def approve(
     if not may_approve(settings, row, member):
         raise NotPossible((Complaint(Wrong.OWN),), settings.zone)
     plan = plan_of(row)
-    found, people = preview(db, settings, plan, now)
+    found, addressed = preview(db, settings, plan, now)
     if found.complaints:
         raise NotPossible(found.complaints, settings.zone)
     if expected and expected != found.size:
         values = {"n": found.recipients, "parts": found.parts}
         raise NotPossible((Complaint(Wrong.COUNT, values),), settings.zone)
-    put_out(db, settings, broadcast, _letter(row, plan, found), people, now)
+    put_out(db, settings, broadcast, _letter(row, plan, found), addressed, now)
     times = {"start": found.start, "expires": found.expires, "price": found.price}
     db.execute(update(broadcasts).where(broadcasts.c.id == broadcast).values(times))
     if row.kind == Kind.INVITATION and row.forum is not None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 from gateway import hours
 from gateway.config import Settings
 from gateway.forum_facts import Forum
-from gateway.forum_times import Planned, Skipped, announced, key, plan
+from gateway.forum_times import Planned, Skipped, Which, announced, key, plan
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.forums import REACHED
 from gateway.models.installation import pause
@@ -42,8 +42,8 @@ class Chapter:
     """One thing said to many, or to be said."""
 
     what: str
-    """`invitation`, `week`, `eve`, `morning`, `moved`, `cancelled`, `outcome`, with `first` behind it for who was not
-    told before, or `at once`."""
+    """`invitation`, `invitation anew` after a move, `week`, `eve`, `morning`, `moved`, `cancelled`, `outcome`; with
+    `first` behind it for who was not told before, or `at once`."""
     point: Point
     at: datetime | None = None
     broadcast: int | None = None
@@ -65,9 +65,10 @@ def story(db: Connection, settings: Settings, forum: Forum, now: datetime) -> li
     there = {row.key for row in rows}
     chapters = [_said(forum, row, counts[row.id]) for row in rows]
     if not forum.cancelled:
-        told = announced(db, forum) or hours.next_possible(now, settings.zone, pause(db))
-        planned = [one for one in plan(forum, settings.zone, told) if key(forum, one.which) not in there]
-        chapters += [_planned(one, now) for one in planned]
+        told = announced(db, forum)
+        then = told or hours.next_possible(now, settings.zone, pause(db))
+        planned = [one for one in plan(forum, settings.zone, then) if key(forum, one.which) not in there]
+        chapters += [_planned(one, now, told is not None) for one in planned]
     return sorted(chapters, key=lambda one: (one.at or now, one.broadcast or float("inf")))
 
 
@@ -76,6 +77,8 @@ def _said(forum: Forum, row: Row[tuple[object, ...]], states: Counter[State]) ->
     ahead = sum(states[state] for state in AHEAD - {State.SENDING})
     point = _POINTS.get(Stage(row.stage), Point.GOING if ahead or states[State.SENDING] else Point.SAID)
     reached = sum(states[state] for state in REACHED)
+    if what == Which.INVITATION and row.author is None:
+        what = _ANEW
     return Chapter(
         what=what or "outcome",
         point=point,
@@ -87,12 +90,15 @@ def _said(forum: Forum, row: Row[tuple[object, ...]], states: Counter[State]) ->
     )
 
 
-def _planned(one: Planned, now: datetime) -> Chapter:
+def _planned(one: Planned, now: datetime, announced: bool) -> Chapter:
+    if one.which is Which.INVITATION:
+        return Chapter(_ANEW, Point.PLANNED, one.at if announced else None)
     if one.skipped:
         return Chapter(one.which, Point.LEFT_OUT, one.at, skipped=one.skipped)
     return Chapter(one.which, Point.PLANNED if now < one.until else Point.MISSED, one.at)
 
 
+_ANEW = "invitation anew"
 _POINTS = {
     Stage.DRAFT: Point.DRAFT,
     Stage.WAITING: Point.WAITING,

@@ -10,10 +10,9 @@ import functools
 import json
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select, update
@@ -40,8 +39,20 @@ class Recipient(NamedTuple):
     sealed: Sealed
     operator: str | None
     language: Language
-    values: Mapping[str, str] = MappingProxyType({})
-    """For placeholders (`placeholders.KNOWN`)."""
+    name: str = ""
+    address: str = ""
+    commune: tuple[str, str] = ("", "")
+    """Its name in Khmer, and in Latin letters."""
+
+    def values(self, language: Language) -> dict[str, str]:
+        """For the placeholders (`placeholders.KNOWN`) of a text in a language."""
+        khmer, latin = self.commune
+        return {"name": self.name, "address": self.address, "commune": khmer if language == "km" else latin}
+
+
+Said = tuple[str, Segments]
+"""A text as it is sent, and what it costs."""
+Addressed = tuple[Recipient, Said]
 
 
 @dataclass(frozen=True)
@@ -140,17 +151,17 @@ def write_letter(
     statement = insert(broadcasts, db.dialect.name).values(values).on_conflict_do_nothing(index_elements=["key"])
     made: int | None = db.scalar(statement.returning(broadcasts.c.id))
     if made is not None:
-        put_out(db, settings, made, letter, recipients, now)
+        said = composer(letter.texts, settings)
+        put_out(db, settings, made, letter, ((one, said(one)) for one in recipients), now)
     return made
 
 
 def put_out(
-    db: Connection, settings: Settings, broadcast: int, letter: Letter, recipients: Sequence[Recipient], now: datetime
+    db: Connection, settings: Settings, broadcast: int, letter: Letter, addressed: Iterable[Addressed], now: datetime
 ) -> Size:
     """The messages of an approved broadcast, into the outbox; its row gets their number and parts."""
     count = parts = 0
     provider = functools.cache(chooser(db, settings, now))
-    said = composer(letter.texts, settings)
     always = {
         "kind": str(letter.kind), "priority": PRIORITY[letter.kind], "state": str(State.QUEUED),
         "broadcast": broadcast, "attempts": 0, "not_before": letter.start, "expires": letter.expires,
@@ -159,8 +170,7 @@ def put_out(
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal count, parts
-        for one in recipients:
-            body, size = said(one)
+        for one, (body, size) in addressed:
             count, parts = count + 1, parts + size.parts
             yield {
                 **always, "id": secrets.token_hex(16), "phone": one.phone, "number": one.sealed.data,
@@ -174,24 +184,20 @@ def put_out(
     return size
 
 
-def composer(texts: Texts, settings: Settings) -> Callable[[Recipient], tuple[str, Segments]]:
+def composer(texts: Texts, settings: Settings) -> Callable[[Recipient], Said]:
     """What says to each person the text for them, as it is sent, and what it costs."""
 
     @functools.cache
-    def chosen(language: Language) -> tuple[str, tuple[str, Segments] | None]:
-        text = in_language(texts, language, settings)
-        return text, None if placeholders.is_personal(text) else _measured(text)
+    def chosen(language: Language) -> tuple[str, Language, Said | None]:
+        worded = worded_in(texts, language, settings)
+        text = texts.get(worded, "")
+        return text, worded, None if placeholders.is_personal(text) else _measured(text)
 
-    def compose(one: Recipient) -> tuple[str, Segments]:
-        text, ready = chosen(one.language)
-        return ready or _measured(placeholders.fill(text, one.values))
+    def compose(one: Recipient) -> Said:
+        text, language, ready = chosen(one.language)
+        return ready or _measured(placeholders.fill(text, one.values(language)))
 
     return compose
-
-
-def in_language(texts: Texts, language: Language, settings: Settings) -> str:
-    """The text that somebody who speaks a language gets."""
-    return texts.get(worded_in(texts, language, settings), "")
 
 
 def worded_in(texts: Texts, language: Language, settings: Settings) -> Language:
@@ -203,7 +209,7 @@ _COLUMNS = ("id", "kind", "priority", "state", "phone", "number", "number_key", 
             "broadcast", "provider", "attempts", "not_before", "expires", "created", "changed")  # fmt: skip
 
 
-def _measured(text: str) -> tuple[str, Segments]:
+def _measured(text: str) -> Said:
     body = plain(text)
     return body, segments(body)
 
@@ -234,7 +240,5 @@ def _recipient(
     default: Language, phone: bytes, number: bytes, key: int, operator: str | None, language: Language | None,
     name: str, address: str, commune_km: str | None, commune_en: str | None,
 ) -> Recipient:  # fmt: skip
-    language = language or default
-    commune = commune_km if language == "km" else commune_en
-    values = {"name": name, "address": address, "commune": commune or ""}
-    return Recipient(phone, Sealed(key, number), operator, language, values)
+    commune = (commune_km or "", commune_en or "")
+    return Recipient(phone, Sealed(key, number), operator, language or default, name, address, commune)

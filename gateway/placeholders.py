@@ -6,9 +6,16 @@ import functools
 import re
 from collections.abc import Mapping
 
+from gateway.config import Language
 from gateway.text import in_gsm7, is_gsm7
 
 KNOWN = ("name", "commune", "address")
+EXAMPLES: Mapping[Language, Mapping[str, str]] = {
+    "km": {"name": "សុខា", "commune": "តាផូ", "address": "ភូមិពង្រ"},
+    "km-Latn": {"name": "Sokha", "commune": "Ta Phou", "address": "Phum Pongro"},
+    "en": {"name": "Sokha", "commune": "Ta Phou", "address": "Pongro village"},
+}
+"""Values of nobody, for a test and while one writes."""
 _PLACEHOLDER = re.compile(r"\{([^{}|]*)(?:\|([^{}]*))?\}")
 
 

@@ -8,6 +8,7 @@ who holds our data can then tell who voted what. Source: DOMAIN.md, Privacy, and
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,11 +61,14 @@ def draft(
     closes: datetime,
     author: int | None,
     now: datetime,
+    once: str | None = None,
 ) -> int:
     """A poll with its key, and the draft of the broadcast that asks it: once that is approved, the poll is open.
 
-    Returns the poll's id. What is not sent by its close is not sent.
+    Returns the poll's id, or that of the one that was made of the same by the same form (`once`). What is not sent by
+    its close is not sent.
     """
+    same = hashlib.sha256(repr((asked.texts, audience, closes)).encode()).hexdigest()[:16]
     key = keys.make_round()
     try:
         with store.write() as db:
@@ -74,14 +78,19 @@ def draft(
                 "key": key, "closes": closes, "author": author, "created": now,
             }  # fmt: skip
             poll: int = db.execute(polls.insert().values(values).returning(polls.c.id)).scalar_one()
-            sending.draft(
+            made = sending.draft(
                 db, kind=Kind.POLL, title=title(asked), texts=asked.texts, audience=audience,
-                author=author, now=now, expires=closes, poll=poll,
+                author=author, now=now, expires=closes, poll=poll, key=once and f"poll form {once} {same}",
             )  # fmt: skip
+            first: int = db.execute(select(broadcasts.c.poll).where(broadcasts.c.id == made)).scalar_one()
+            if first != poll:
+                db.execute(delete(polls).where(polls.c.id == poll))
     except BaseException:
         keys.destroy_round(key)
         raise
-    return poll
+    if first != poll:
+        keys.destroy_round(key)
+    return first
 
 
 def find(db: Connection, poll_id: int) -> Poll | None:

@@ -18,8 +18,10 @@ from gateway import hours, placeholders, strays
 from gateway.complaints import Complaint, Values, Wrong
 from gateway.config import LANGUAGES, Language, Settings
 from gateway.letters import (
+    Addressed,
     Audience,
     Recipient,
+    Said,
     Size,
     Texts,
     composer,
@@ -59,10 +61,10 @@ class Share:
     parts: int = 0
     encodings: Counter[str] = field(default_factory=Counter)
     """Messages by alphabet."""
-    shortest: tuple[str, Segments] | None = None
-    longest: tuple[str, Segments] | None = None
+    shortest: Said | None = None
+    longest: Said | None = None
 
-    def add(self, said: tuple[str, Segments]) -> None:
+    def add(self, said: Said) -> None:
         """Counts one message in."""
         size = said[1]
         self.recipients += 1
@@ -91,7 +93,7 @@ class Preview:
     routes: Mapping[tuple[str, str], Share]
     """By phone company (empty: not known) and provider."""
     costs: Mapping[Language, strays.Cost]
-    """By the language of the text."""
+    """By the language of the text, as somebody invented would read it."""
     saved: Mapping[Language, int]
     """Parts that the cheaper text of a language would save."""
     start: datetime
@@ -122,14 +124,19 @@ class Preview:
         return parts * self.price
 
 
+def cost_of(language: Language, text: str) -> strays.Cost:
+    """What a text costs as it would be read by somebody invented."""
+    return strays.cost(text, lambda text: placeholders.fill(text, placeholders.EXAMPLES[language]))
+
+
 def tidy(texts: Mapping[Any, str]) -> dict[Language, str]:
     """Texts as they are kept: without space around, tabs as spaces, one kind of line end, none that says nothing."""
     cleaned = {one: texts.get(one, "").replace("\r\n", "\n").replace("\t", " ").strip() for one in LANGUAGES}
     return {language: text for language, text in cleaned.items() if plain(text).strip()}
 
 
-def preview(db: Connection, settings: Settings, plan: Plan, now: datetime) -> tuple[Preview, list[Recipient]]:
-    """What a plan would do now, and to whom."""
+def preview(db: Connection, settings: Settings, plan: Plan, now: datetime) -> tuple[Preview, list[Addressed]]:
+    """What a plan would do now, and what it would say to whom."""
     people = recipients_of(db, plan.audience, settings)
     counts = _Counts(db, settings, plan, people, now)
     kept = pause(db) if plan.kind in PAUSED else None
@@ -152,7 +159,7 @@ def preview(db: Connection, settings: Settings, plan: Plan, now: datetime) -> tu
         complaints=(),
     )
     complaints = (*_of_the_words(plan, found, counts.lacking), *_of_the_time(plan, found, settings, now))
-    return replace(found, complaints=complaints), people
+    return replace(found, complaints=complaints), counts.addressed
 
 
 class _Counts:
@@ -166,17 +173,18 @@ class _Counts:
         self.lacking: Counter[tuple[Language, str]] = Counter()
         """Recipients without a value, by the language of their text and the placeholder."""
         self.worded = {one: worded_in(plan.texts, one, settings) for one in LANGUAGES}
-        self.costs = {language: strays.cost(text) for language, text in plan.texts.items()}
+        self.costs = {language: cost_of(language, text) for language, text in plan.texts.items()}
         provider = functools.cache(chooser(db, settings, now))
         said = composer(plan.texts, settings)
+        self.addressed: list[Addressed] = [(one, said(one)) for one in people]
         needed = {one: placeholders.needed(text) for one, text in plan.texts.items()}
-        for one in people:
-            message, text_language = said(one), self.worded[one.language]
+        for one, message in self.addressed:
+            text_language = self.worded[one.language]
             self.languages[one.language].add(message)
             self.routes[one.operator or "", provider(one.operator, None)].add(message)
-            for name in needed.get(text_language, ()):
-                if not one.values.get(name):
-                    self.lacking[text_language, name] += 1
+            if names := needed.get(text_language):
+                values = one.values(text_language)
+                self.lacking.update((text_language, name) for name in names if not values.get(name))
         self.saved = dict(self._saved(settings, plan, people))
         self.seconds = self._seconds(settings)
 

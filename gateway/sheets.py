@@ -96,7 +96,8 @@ class Sheet:
         `needed`: those without which a file is of no use, for the message about an empty one; all, if not given.
         """
         self.file = file
-        self._text = _decoded(file, data)
+        self.text = _decoded(file, data)
+        """The file, whatever it was encoded in."""
         meanings = {fold(heading): column for column, headings in columns.items() for heading in headings}
         self._separator, self.header, names = self._find_header(meanings, ", ".join(needed or columns))
         found = [meanings.get(fold(name)) for name in names]
@@ -146,7 +147,7 @@ class Sheet:
     def _records(self, separator: str) -> Iterator[tuple[int, int, list[str]]]:
         """Line, row and cells of what is not empty."""
         # newline=None: line ends of Windows and of old Macs, too
-        reader = csv.reader(io.StringIO(self._text, newline=None), delimiter=separator, strict=True)
+        reader = csv.reader(io.StringIO(self.text, newline=None), delimiter=separator, strict=True)
         row, line = 0, 1
         try:
             for row, cells in enumerate(reader, 1):

@@ -7,6 +7,7 @@ nothing is gained; then it is the last characters, over a part's border, that co
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.text import SMS, fits, in_gsm7, is_gsm7, plain, segments, split, western_digits
@@ -59,20 +60,22 @@ class Cost:
     """Characters that show nothing; they are taken out on sending and cost nothing."""
 
 
-def cost(text: str) -> Cost:
-    """What a text costs as it stands, before anything is put in for its placeholders."""
+def cost(text: str, fill: Callable[[str], str] = str) -> Cost:
+    """What a text costs once its placeholders are filled."""
     sent = plain(text)
-    size = segments(sent)
+    said = plain(fill(sent))
+    size = segments(said)
     found = strays(sent)
-    cheaper = without_strays(sent) if found else sent
+    cheaper = without_strays(sent)
+    least = "".join(filter(is_gsm7, cheaper)) if found else sent
     return Cost(
         encoding=size.encoding,
         length=size.length,
         parts=size.parts,
         strays=found,
         cheaper=cheaper if found and is_gsm7(cheaper) else None,
-        parts_then=segments("".join(filter(is_gsm7, cheaper))).parts if found else size.parts,
-        over=_over(sent, size.parts),
+        parts_then=segments(plain(fill(least))).parts,
+        over=_over(said, size.parts),
         invisible=sum(not plain(char) for char in text if char != "\r"),
     )
 

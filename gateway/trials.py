@@ -16,12 +16,6 @@ from gateway.phones import NotANumber, calling_code, e164, is_mobile
 from gateway.privacy import Keys
 from gateway.routing import choose
 
-EXAMPLES: dict[Language, dict[str, str]] = {
-    "km": {"name": "សុខា", "commune": "តាផូ", "address": "ភូមិពង្រ"},
-    "km-Latn": {"name": "Sokha", "commune": "Ta Phou", "address": "Phum Pongro"},
-    "en": {"name": "Sokha", "commune": "Ta Phou", "address": "Pongro village"},
-}
-"""What stands in a trial for the values of a recipient."""
 _EXPIRES = timedelta(hours=1)
 
 
@@ -46,6 +40,6 @@ def send_trial(
         raise NotPossible((Complaint(Wrong.STOPPED, {"to": settings.sms_number}, "number"),), settings.zone)
     provider, start = choose(db, settings, number, now), hours.next_possible(now, settings.zone)
     for language in chosen:
-        text = placeholders.fill(texts[language], EXAMPLES[language])
+        text = placeholders.fill(texts[language], placeholders.EXAMPLES[language])
         write(db, keys, Draft(Kind.TEST, number, text, provider, start, start + _EXPIRES), now)
     return start

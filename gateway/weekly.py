@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +27,7 @@ from gateway.letters import Audience, Letter, Recipient, Texts, recipients_of, w
 from gateway.menus.phrases import Name, Words
 from gateway.menus.wording import render
 from gateway.models.contacts import Role, contacts
+from gateway.models.editions import beginning
 from gateway.models.installation import is_paused, pause
 from gateway.models.messages import Kind, opt_outs
 from gateway.models.places import communes, places
@@ -87,6 +88,11 @@ def due_week(now: datetime, settings: Settings) -> date:
     """The Monday of the week of which councils are to be told by now: that before the last Monday 08:00."""
     day = (now.astimezone(settings.zone).replace(tzinfo=None) - HOUR).date()
     return day - timedelta(days=day.weekday()) - _WEEK
+
+
+def next_due(now: datetime, settings: Settings) -> datetime:
+    """When the next letters are written."""
+    return _due_at(due_week(now, settings) + _WEEK, settings)
 
 
 def due(db: Connection, week: date, commune: str | None = None) -> list[Due]:
@@ -188,9 +194,12 @@ def written(db: Connection, week: date, commune: str | None = None) -> set[str]:
     return set(db.scalars(found if commune is None else found.where(weekly_letters.c.commune == commune)))
 
 
-def missing(db: Connection, week: date, today: date) -> list[Missing]:
-    """Who should have a letter about a week and has none."""
-    there, paused = written(db, week), is_paused(db, today)
+def missing(db: Connection, settings: Settings, now: datetime) -> list[Missing]:
+    """Who should have a letter by now and has none; nobody is owed one from before the installation was there."""
+    week, begun = due_week(now, settings), beginning(db)
+    if begun is None or _due_at(week, settings) < begun:
+        return []
+    there, paused = written(db, week), is_paused(db, _today(now, settings))
     stopped = contacts.c.phone.in_(select(opt_outs.c.phone))
     known = select(contacts.c.commune).where(contacts.c.role == Role.COUNCILLOR, contacts.c.commune.is_not(None))
     any_number, reachable = set(db.scalars(known)), set(db.scalars(known.where(~stopped)))
@@ -297,6 +306,11 @@ def _put(
         return Outcome.THERE
     db.execute(weekly_letters.insert().values(**values, broadcast=made))
     return Outcome.WRITTEN
+
+
+def _due_at(week: date, settings: Settings) -> datetime:
+    """When the letters about a week are due."""
+    return datetime.combine(week + _WEEK, time(), settings.zone) + HOUR
 
 
 def _today(now: datetime, settings: Settings) -> date:

@@ -652,7 +652,7 @@ def test_the_dry_run_tells_all_and_changes_nothing(shell: Shell) -> None:
         "smart       1 by simulator, 2 parts, 0.10",
         'stray       en, character 3: ’ (U+2019 RIGHT SINGLE QUOTATION MARK): write "\'"',
         "            en: 2 parts with them, 1 without",
-        "border      en: its last 11 characters make part 2",
+        "border      en: its last 10 characters make part 2",
         "parts       4 parts, 0.20",
         "begins      2126-12-03 09:00, if it is approved by then",
         "ends        about 2126-12-03 09:00",

@@ -108,11 +108,22 @@ class TestAudience:
         people.add(3, None, commune=None, groups=(people.group("all"),))
         with installation.store.read() as db:
             found = recipients_of(db, Audience(groups=(1,), communes=(TA_PHOU,)), installation.settings)
-        assert [(one.language, one.operator, dict(one.values)) for one in found] == [
+        assert [(one.language, one.operator, one.values(one.language)) for one in found] == [
             ("km", "cellcard", {"name": "សុខា", "commune": "តាផូ", "address": "ភូមិពង្រ"}),
             ("km-Latn", "metfone", {"name": "", "commune": "Ta Phou", "address": ""}),
             ("km", "smart", {"name": "", "commune": "", "address": ""}),  # the programme's language
         ]
+
+    def test_reads_the_name_of_its_commune_in_the_script_of_the_text(
+        self, installation: Installation, people: People
+    ) -> None:
+        people.add(1, "km")
+        people.add(2, "km-Latn")
+        with installation.store.read() as db:
+            found = recipients_of(db, Audience(communes=(TA_PHOU,)), installation.settings)
+        texts: list[Texts] = [{"en": "In {commune}"}, {"km": "នៅ{commune}"}]
+        said = [[composer(text, installation.settings)(one)[0] for one in found] for text in texts]
+        assert said == [["In Ta Phou", "In Ta Phou"], ["នៅតាផូ", "នៅតាផូ"]]
 
 
 class TestPlaceholders:
@@ -246,8 +257,8 @@ def test_the_preview_counts_exactly_what_is_written(
         people.add(i, language, name=name)
     plan = Plan(Kind.ANNOUNCEMENT, "t", texts, Audience(communes=(TA_PHOU,)))
     with at.store.write() as db:
-        found, everybody = preview(db, at.settings, plan, at.clock.now)
-        made = write_letter(db, at.settings, letter(at, texts), everybody, at.clock.now)
+        found, addressed = preview(db, at.settings, plan, at.clock.now)
+        made = write_letter(db, at.settings, letter(at, texts), [one for one, _ in addressed], at.clock.now)
         row = db.execute(select(broadcasts)).one()
     written = people.written(made)
     assert found.recipients == row.recipients == len(written) == len(crowd)

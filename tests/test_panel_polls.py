@@ -103,6 +103,14 @@ def test_a_question_becomes_a_draft_that_leads_to_its_broadcast(panel: Browser, 
     assert "Clear? Draft 30 Nov 2026, 12:00" in panel.read("/admin/polls")
 
 
+def test_a_form_sent_twice_makes_one_poll_and_one_that_was_changed_another(panel: Browser, house: Installation) -> None:  # noqa: F811
+    twice = {fill_in(panel, once="abc").headers["Location"] for _ in "12"}
+    assert twice == {"/admin/polls/1"}
+    assert count(house) == (1, 1, 1)
+    assert fill_in(panel, once="abc", **{"en-2": "Not at all"}).headers["Location"] not in twice
+    assert count(house) == (2, 2, 2)
+
+
 def test_the_look_tells_recipients_parts_and_cost_and_keeps_nothing(
     browser: Browser,  # noqa: F811
     house: Installation,
@@ -117,8 +125,14 @@ def test_the_look_tells_recipients_parts_and_cost_and_keeps_nothing(
     assert answer.status_code == 200
     page = text(answer)
     # ten read English: two parts; twenty get the Khmer text, in one
-    assert "Recipients 30 Parts in all 40 Cost 0.8 Begins when it is approved, not before 23 Nov 2026, 12:00" in page
+    assert "Recipients 30 Parts in all 40 Cost 0.80 Begins when it is approved, not before 23 Nov 2026, 12:00" in page
     assert "Khmer យល់ទេ? 1 យល់ 2 មិនយល់" in page
+    counted = "2 parts · characters: 220 (GSM-7) · recipients: 10 · about 0.40"
+    assert counted in page  # and the same while one types:
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', answer.text)
+    assert token
+    while_typing = FIELDS | {"en-0": "Clear? " * 30, "en-2": "No", "csrf_token": token[1]}
+    assert counted in text(panel.client.post("/admin/polls/count", data=while_typing))
     assert count(house) == (0, 0, 0)
 
 

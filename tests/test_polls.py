@@ -25,6 +25,7 @@ from gateway.letters import Audience
 from gateway.menus.wording import render
 from gateway.models import metadata
 from gateway.models.broadcasts import Stage, broadcasts
+from gateway.models.conversations import conversations
 from gateway.models.messages import Kind, State, inbound, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as table
@@ -300,51 +301,64 @@ def test_a_recount_of_the_votes_gives_the_same_figures(house: House) -> None:
 # the close ----------------------------------------------------------------------------------------
 
 
-def desk(house: House) -> SmsDesk:
+def post(house: House) -> None:
+    """A worker sends what is due."""
     at = house.at
-    return SmsDesk(at.store, at.keys, at.settings, at.conversations(), now=at.clock)
-
-
-def say(house: House, caller: int, text: str, poll: int | None = None) -> None:
-    """An SMS as it stands in the database when it was a vote: the text, the answer, and the vote."""
-    at = house.at
-    sms = InboundSms("simulator", f"{caller}-{text}-{house.now:%H%M%S%f}", phone(caller), text)
-    desk(house).receive(sms)
-    if poll is not None:
-        house.vote(poll, caller, int(text))
-    house.at.clock.forward(seconds=1)
     Outbox(at.store, at.keys, at.settings, SimulatorSender(at.settings), now=at.clock).drain()
 
 
-def test_after_the_close_nothing_tells_who_voted_what(house: House) -> None:
-    poll = house.ask()
+def say(house: House, caller: int, said: str) -> str | None:
+    """An SMS, a second later than the one before; its answer, which went out."""
+    at = house.at
+    at.clock.forward(seconds=1)
+    desk = SmsDesk(at.store, at.keys, at.settings, at.conversations(), now=at.clock)
+    answer = desk.receive(InboundSms("simulator", f"{caller}-{house.now.isoformat()}", phone(caller), said))
+    post(house)
+    with at.store.read() as db:
+        return db.scalar(select(messages.c.text).where(messages.c.id == answer))
+
+
+def test_from_the_approval_to_the_close_after_which_nothing_tells_who_voted_what(house: House) -> None:
+    at, poll = house.at, house.ask()
+    post(house)
     key = house.row(poll).key
-    file = house.at.keys.folder / f"round-{key}.key"
-    say(house, 50, "RATE")  # somebody who was not asked
-    for caller, choice in enumerate("112211221122"):
-        say(house, caller, choice, poll)
-    hashes = {house.at.keys.phone(key, phone(caller)) for caller in range(12)}
-    with house.at.store.read() as db:
-        assert set(db.scalars(select(poll_answers.c.phone))) == hashes
+    file = at.keys.folder / f"round-{key}.key"
+    with at.store.read() as db:
+        texts = set(db.scalars(select(messages.c.text).where(messages.c.state == State.ACCEPTED)))
+    assert texts == {"Was the budget booklet clear?\n1 Yes\n2 No\n3 Did not read it"}
+
+    stranger = say(house, 50, "HELP")
+    answers = {say(house, caller, choice) for caller, choice in enumerate("1122112២1143")}
+    thanks = "Thank you! Received: Was the budget booklet clear? Shared phone? Delete this and the SMS you sent."
+    hint = {answer for answer in answers if answer != thanks}
+    assert len(hint) == 1  # a 4 is no answer: what is one is said, and the question again
+    assert "Was the budget booklet clear?" in str(hint.pop())
+    assert say(house, 0, "3") == thanks  # it thinks better of it
+    assert house.counts(poll) == (5, 4, 2)
+    hashes = {at.keys.phone(key, phone(caller)) for caller in range(12)}
+    with at.store.read() as db:
+        assert set(db.scalars(select(poll_answers.c.phone))) <= hashes
         before = {row.provider_id for row in db.execute(select(inbound))}
-    assert file.exists()
+        assert len(list(db.scalars(select(messages.c.id).where(messages.c.text == thanks)))) == 12
 
-    assert house.close(poll)
+    at.clock.forward(days=7)
+    assert polls.close_due(at.store, at.keys, at.settings, house.now) == 1
 
+    assert house.counts(poll) == (5, 4, 2)
     assert not file.exists()
     assert house.row(poll).key is None
     everything = dump(house)
     assert not [found for found in hashes if found in everything]
-    asked = {house.at.keys.lookup(phone(caller)) for caller in range(12)}
-    with house.at.store.read() as db:
-        said = db.execute(select(inbound)).all()
-        assert {row.provider_id for row in said} == before  # what comes again is known
-        assert {(row.phone, row.text) for row in said if row.phone not in (house.at.keys.lookup(phone(50)),)} == {
-            (bytes(HASH_BYTES), b"")
-        }
-        assert not db.execute(select(messages).where(messages.c.kind == Kind.ANSWER, messages.c.phone.in_(asked))).all()
-        assert len(db.execute(select(messages).where(messages.c.kind == Kind.ANSWER)).all()) == 1  # the stranger's
-    assert house.counts(poll) == (6, 6, 0)
+    asked = {at.keys.lookup(phone(caller)) for caller in range(12)}
+    with at.store.read() as db:
+        said = db.execute(select(inbound).where(inbound.c.phone != at.keys.lookup(phone(50)))).all()
+        assert {(row.phone, row.text, row.text_key) for row in said} == {(bytes(HASH_BYTES), b"", 0)}
+        assert {row.provider_id for row in db.execute(select(inbound))} == before  # what comes again is known
+        left = db.execute(select(messages.c.phone, messages.c.text).where(messages.c.kind == Kind.ANSWER)).all()
+        assert [(row.phone, row.text) for row in left] == [(at.keys.lookup(phone(50)), stranger)]
+        assert not db.execute(select(conversations).where(conversations.c.caller.in_(asked))).all()
+    assert "Was the budget" not in str(say(house, 1, "2"))  # it is over: a digit is none of its answers
+    assert house.counts(poll) == (5, 4, 2)
 
 
 def dump(house: House) -> bytes:
@@ -371,7 +385,7 @@ def test_what_waits_at_the_close_is_not_sent_and_a_draft_goes_with_its_poll(hous
 
 def test_a_poll_that_was_sent_to_the_end_stays_a_finished_broadcast(house: House) -> None:
     poll = house.ask()
-    say(house, 1, "HELP")
+    post(house)
     house.close(poll)
     with house.at.store.read() as db:
         assert house.poll(db, poll).stage == Stage.APPROVED

@@ -512,12 +512,12 @@ def test_without_a_number_there_is_no_letter_and_nothing_is_released(councils: C
     assert councils.letters() == {(commune, WEEK): 1 for commune in COMMUNES if commune != TEAN_KAM}
     with house.store.read() as db:
         assert db.execute(select(blocks)).all() == []
-        (missing,) = weekly.missing(db, WEEK, date(2026, 11, 30))
+        (missing,) = weekly.missing(db, house.settings, at("2026-11-30 09:00"))
         assert (missing.council.commune, missing.why) == (TEAN_KAM, Outcome.NOBODY)
     # one is added in the middle of the week; staff write it then
     councils.councillor(TEAN_KAM, 20)
     with house.store.read() as db:
-        (missing,) = weekly.missing(db, WEEK, date(2026, 12, 2))
+        (missing,) = weekly.missing(db, house.settings, at("2026-12-02 09:00"))
     assert missing.why is None
     assert weekly.write(house.store, house.settings, missing.council, WEEK, at("2026-12-02 10:00")) is Outcome.WRITTEN
     assert weekly.write(house.store, house.settings, missing.council, WEEK, at("2026-12-02 10:00")) is Outcome.THERE

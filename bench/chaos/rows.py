@@ -161,7 +161,7 @@ def clocks(play: Play) -> None:
     play.workers(1)
     begin, every = time.time() + 3, 0.5
     words = (str(HERE / "author.py"), str(begin), str(every), *map(str, groups))
-    steady, unsteady = (play.ground.program("author", *words) for _ in range(2))
+    steady, unsteady = (play.ground.program("author", *words, ends=True) for _ in range(2))
     steady.start()
     unsteady.start()
     for n in range(len(groups)):

@@ -52,7 +52,7 @@ def dial(visit: Visit) -> Flow:
 
 def about_forums(visit: Visit) -> Generator[Any, str, End]:
     """What FORUM and START ask for. Who has no commune yet names it for this once: the welcome is still to come."""
-    if visit.facts.entry == "forums" and not visit.forums():
+    if visit.facts.entry == "forums" and not any(map(visit.forums, visit.programme.communes.values())):
         return End(_("No forum is planned now."))
     commune = visit.commune or (yield from choose_commune(visit))
     return (yield from attend(visit, commune) if visit.facts.entry == "forums" else subscribe(commune))
@@ -78,7 +78,7 @@ def home(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
 def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Commune | End]:
     """What there is beside rating; only what exists. Returns the commune to go on with, or the end."""
     options = [Option("news", _("Forum news by SMS"))]
-    if visit.forums(commune.code):
+    if visit.forums(commune):
         options.insert(0, Option("forums", _("Forums")))
     if len(visit.programme.communes) > 1:
         options.append(Option("commune", _("Other commune")))

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.menus import days
 from gateway.menus.effects import Attend, Subscribe, Unsubscribe
 from gateway.menus.engine import End
-from gateway.menus.phrases import Name, Phrase, Words
+from gateway.menus.phrases import Name, Words
 from gateway.menus.screens import LOCAL_KEYS, Choose, Option
 from gateway.menus.visit import Commune, Forum, Visit
 
@@ -21,7 +21,7 @@ HEADS = tuple(Option(heads, "", key=heads) for heads in LOCAL_KEYS)
 
 def attend(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
     """The forums that are planned in a commune; whether one comes, and with how many."""
-    planned = {str(forum.id): forum for forum in visit.forums(commune.code)}
+    planned = {str(forum.id): forum for forum in visit.forums(commune)}
     if not planned:
         return End(_("No forum is planned now."))
     chosen, *others = planned
@@ -74,11 +74,7 @@ def _about(forum: Forum, commune: Commune) -> Words:
     about = _("{commune} {title}, {date}, {venue}.", commune=commune.name, title=forum.title, venue=forum.venue,
               date=days.moment(forum.starts))  # fmt: skip
     if forum.note.en:
-        about = _("{about} {note}.", about=about, note=_without_stop(forum.note))
+        about = _("{about} {note}.", about=about, note=forum.note)
     if forum.callback:
         about = _("{sentence} Questions: {number}", sentence=about, number=forum.callback)
     return about
-
-
-def _without_stop(note: Name) -> Phrase:
-    return Name(*(text.rstrip(" .។") for text in (note.km, note.latn, note.en)))

@@ -70,7 +70,7 @@ def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> 
         if 2 * room.units >= limit.units:  # a long text with few answers: they stand below each page of it
             chunks = text.pages(title, room)
             return [Page(_joined(chunk, *printed, more, backs.on(page)), keys) for page, chunk in enumerate(chunks)]
-    return _paged(title, lines, fixed, backs, more, limit)
+    return _paged(title, [line for line in lines if line[1]], fixed, backs, more, limit)
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,18 @@ class _Backs:
 def _paged(
     title: str, lines: Sequence[tuple[Option, str]], fixed: dict[str, str], backs: _Backs, more: str, limit: text.Limit
 ) -> list[Page]:
-    """The title again on each page where it is short, on pages of its own where it is long; then the options."""
+    """The title again on each page where it is short; a long one stands once, before the options."""
     pages: list[Page] = []
-    head = title
+    head = again = title
     if not text.fits(title * 3, limit):
         chunks = text.pages(title, _less(limit, _joined("", more, backs.longest), title))
         pages = [Page(_joined(chunk, more, backs.on(page)), dict(fixed)) for page, chunk in enumerate(chunks)]
-        head = ""
         if not lines:
             return pages
+        head = again = ""
+        first = f"{lines[0][0].key or 1} {lines[0][1]}"
+        if text.fits(_joined(chunks[-1], first, more, backs.on(len(pages) - 1)), limit):
+            pages, head = pages[:-1], chunks[-1]
     shown: list[str] = []
     keys = dict(fixed)
     local = 0
@@ -109,7 +112,8 @@ def _paged(
         line = text.cut(f"{key} {label}", room)[0]
         if shown and (not text.fits(_joined(head, *shown, line, more), limit) or local >= len(LOCAL_KEYS)):
             pages.append(_with_back(head, shown, more, backs.on(len(pages)), keys, limit))
-            shown, keys, local = [], dict(fixed), 0
+            shown, keys, local, head = [], dict(fixed), 0, again
+            room = _less(limit, _joined(head, more), head + label)
             key = option.key or "1"
             line = text.cut(f"{key} {label}", room)[0]
         shown.append(line)

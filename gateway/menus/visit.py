@@ -60,7 +60,9 @@ class Programme:
         self._services = {id_: Service(id_, n, _named(km, latn, en)) for id_, n, km, latn, en in body["services"]}
         self._rounds: dict[str, list[str]] = body["rounds"]
         # editions written before there were forums have none
-        self._forums = [_forum(row, zone) for row in body.get("forums", ())]
+        self._forums: dict[str, list[Forum]] = {}
+        for row in body.get("forums", ()):
+            self._forums.setdefault(row["commune"], []).append(_forum(row, zone))
 
     @cached_property
     def has_round(self) -> bool:
@@ -72,9 +74,9 @@ class Programme:
         ids = self._rounds.get(str(commune.round_id), [])
         return sorted((self._services[id_] for id_ in ids), key=lambda service: service.number)
 
-    def forums(self, after: datetime, commune: str | None = None) -> list[Forum]:
-        """What is planned in a commune, or anywhere, and begins after a moment; the next one first."""
-        return [f for f in self._forums if f.starts > after and commune in (None, f.commune)]
+    def forums(self, commune: str, after: datetime) -> list[Forum]:
+        """What is planned in a commune and begins after a moment; the next one first."""
+        return [forum for forum in self._forums.get(commune, ()) if forum.starts > after]
 
 
 def _forum(row: Mapping[str, Any], zone: tzinfo) -> Forum:
@@ -146,8 +148,8 @@ class Visit:
         found = (c for c in self.programme.communes.values() if str(c.number) == self.facts.place)
         return next(found, None) if self.facts.place else None
 
-    def forums(self, commune: str | None = None) -> list[Forum]:
-        """What was still to come in a commune, or anywhere, when the conversation began; the next one first."""
+    def forums(self, commune: Commune) -> list[Forum]:
+        """What was still to come in a commune when the conversation began; the next one first."""
         if not self.facts.began:
             return []
-        return self.programme.forums(datetime.fromisoformat(self.facts.began), commune)
+        return self.programme.forums(commune.code, datetime.fromisoformat(self.facts.began))

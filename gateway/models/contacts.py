@@ -118,10 +118,11 @@ def contact_of(db: Connection, phone: bytes) -> int | None:
     return db.scalar(select(contacts.c.id).where(contacts.c.phone == phone))
 
 
-def communes_of_contacts(db: Connection) -> Sequence[Row[Any]]:
-    """The communes in which there are contacts: code and names."""
+def communes_of_contacts(db: Connection) -> Sequence[tuple[str, str, str]]:
+    """The communes in which there are contacts: code, Khmer and English name."""
     here = places.c.code.in_(select(contacts.c.commune))
-    return db.execute(select(places.c.code, places.c.name_km, places.c.name_en).where(here).order_by("code")).all()
+    found = select(places.c.code, places.c.name_km, places.c.name_en).where(here).order_by(places.c.code)
+    return db.execute(found).tuples().all()
 
 
 _EACH = (

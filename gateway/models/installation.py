@@ -38,10 +38,12 @@ def pause(db: Connection) -> tuple[date, date] | None:
 
 def set_pause(db: Connection, days: tuple[date, date] | None) -> None:
     """Sets the pause, or takes it away."""
-    db.execute(delete(installation).where(installation.c.name == _PAUSE))
-    if days:
-        values = {"name": _PAUSE, "value": f"{days[0].isoformat()} {days[1].isoformat()}"}
-        db.execute(insert(installation, db.dialect.name).values(values))
+    if days is None:
+        db.execute(delete(installation).where(installation.c.name == _PAUSE))
+        return
+    value = f"{days[0].isoformat()} {days[1].isoformat()}"
+    statement = insert(installation, db.dialect.name).values(name=_PAUSE, value=value)
+    db.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
 def is_paused(db: Connection, day: date) -> bool:

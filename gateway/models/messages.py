@@ -33,6 +33,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
     update,
 )
@@ -255,10 +256,10 @@ def accept(db: Connection, given: Mapping[str, str | None], now: datetime) -> No
     """Messages that a provider took, by our ids, each with the provider's id of it, or None."""
     if not given:
         return
-    ours, theirs = bindparam("ours"), func.coalesce(bindparam("theirs", type_=Text), messages.c.provider_id)
+    theirs = func.coalesce(bindparam("theirs", type_=Text), messages.c.provider_id)
     values = [{"ours": message, "theirs": provider_id} for message, provider_id in given.items()]
-    this = messages.c.id == ours
-    taken = update(messages).where(this, messages.c.state.in_(Move.ACCEPT.leaves))
+    this = messages.c.id == bindparam("ours")
+    taken = update(messages).where(this, or_(*(messages.c.state == state for state in Move.ACCEPT.leaves)))
     change = {"state": Move.ACCEPT.to, "reason": None, "lease": None, "worker": None, "changed": now}
     moved = db.execute(taken.values(change | {"provider_id": theirs}), values).rowcount
     if moved != len(values):  # receipts by our ids were faster; the next ones may come by the provider's

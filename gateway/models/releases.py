@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -19,11 +20,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     select,
+    update,
 )
 
 from gateway.models.base import Hash, Moment, metadata
 from gateway.models.broadcasts import broadcasts
 from gateway.models.places import places
+from gateway.models.staff import staff
 
 blocks = Table(
     "blocks",
@@ -75,9 +78,26 @@ council_replies = Table(
 
 def letters() -> Select[Any]:
     """Weekly letters with their communes' names, and what their broadcasts say."""
-    told = (broadcasts.c.title, broadcasts.c.texts, broadcasts.c.created, broadcasts.c.recipients, broadcasts.c.author)
+    told = (broadcasts.c.title, broadcasts.c.texts, broadcasts.c.created, broadcasts.c.recipients)
     return (
-        select(weekly_letters, places.c.name_km, places.c.name_en, *told)
+        select(weekly_letters, places.c.name_km, places.c.name_en, *told, staff.c.name.label("author"))
         .join(places, places.c.code == weekly_letters.c.commune)
         .join(broadcasts, broadcasts.c.id == weekly_letters.c.broadcast)
+        .outerjoin(staff, staff.c.id == broadcasts.c.author)
     )
+
+
+def replies() -> Select[Any]:
+    """What councils wrote, with their communes' names and who of the staff has read it."""
+    return (
+        select(council_replies, places.c.name_km, places.c.name_en, staff.c.name.label("reader"))
+        .join(places, places.c.code == council_replies.c.commune)
+        .outerjoin(staff, staff.c.id == council_replies.c.read_by)
+    )
+
+
+def mark_read(db: Connection, reply: int, member: int) -> bool:
+    """Notes who read a council's reply first; False when there is no such reply."""
+    new = (council_replies.c.id == reply) & council_replies.c.read_by.is_(None)
+    db.execute(update(council_replies).where(new).values(read_by=member))
+    return db.execute(select(council_replies.c.id).where(council_replies.c.id == reply)).first() is not None

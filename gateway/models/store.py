@@ -131,7 +131,7 @@ def insert_new(connection: Connection, statement: Insert | sqlite.Insert | postg
 def insert_many(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
     """Many rows at once, each with a value for every one of the columns; returns how many there were.
 
-    PostgreSQL takes them as a COPY: 17,000 messages in a fifth of the time of INSERTs.
+    PostgreSQL takes them as a binary COPY: 17,000 messages in a fifth of the time of INSERTs.
     """
     if connection.dialect.name == "sqlite":
         values = list(rows)
@@ -139,9 +139,10 @@ def insert_many(connection: Connection, table: Table, rows: Iterable[Mapping[str
             connection.execute(table.insert(), values)
         return len(values)
     driver: Any = connection.connection.driver_connection
-    target = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
+    target = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
     count = 0
     with driver.cursor() as cursor, cursor.copy(target) as copy:
+        copy.set_types([table.c[name].type.compile(connection.dialect).lower() for name in columns])
         for row in rows:
             copy.write_row([row[name] for name in columns])
             count += 1

@@ -16,7 +16,7 @@ import structlog
 from africastalking.SMS import SMSService
 
 from gateway.config import Settings
-from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
+from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown, with_wait
 from gateway.providers.wire import Answer, Lost, NotSent, Wire
 
 log = structlog.get_logger()
@@ -109,7 +109,7 @@ class AfricasTalkingSender(Sender):
             if now > begin_by:
                 raise NotSent("not sent: the others took the time")
             answer = self._service.send(messages[0].text, numbers, sender_id=self._sender, timeout=end - now)
-            return _settled(answer, numbers)
+            return [with_wait(settled, answer.wait) for settled in _settled(answer, numbers)]
         except NotSent as problem:
             outcome = Refused(Reason.GATEWAY_DOWN, True, str(problem))
         except Lost as problem:

@@ -180,6 +180,11 @@ class Unknown:
 Outcome = Accepted | Refused | Unknown
 
 
+def with_wait(outcome: Outcome, wait: float | None) -> Outcome:
+    """The outcome with the seconds that the provider asks us to wait, where the message may be sent again."""
+    return dataclasses.replace(outcome, after=wait) if isinstance(outcome, Refused) and outcome.for_now else outcome
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A message to send."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from gateway.config import Settings
-from gateway.providers.base import Outcome, Outgoing, Reason, Refused, Sender, Unknown
+from gateway.providers.base import Outcome, Outgoing, Reason, Refused, Sender, Unknown, with_wait
 from gateway.providers.wire import Answer, Lost, NotSent, Wire
 
 log = structlog.get_logger()
@@ -56,7 +56,8 @@ class OneByOne(Sender):
             now = time.monotonic()
             if now > begin_by:
                 raise NotSent("not sent: the others took the time")
-            return self.outcome(message, self.request(message, end - now))
+            answer = self.request(message, end - now)
+            return with_wait(self.outcome(message, answer), answer.wait)
         except NotSent as problem:
             return Refused(Reason.GATEWAY_DOWN, True, str(problem))
         except Lost as problem:

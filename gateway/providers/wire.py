@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import queue
+import re
 import socket
 import threading
 import time
@@ -36,6 +37,7 @@ IDLE_SECONDS = 4.0
 Node.js closes after five seconds, most others later.
 """
 _TLS_RECORD = 16 * 1024
+_SECONDS = re.compile(r"[0-9]{1,6}")
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, RuntimeError)
 
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
@@ -60,6 +62,8 @@ class Answer:
 
     status: int
     body: bytes
+    wait: float | None = None
+    """Seconds after which to ask again, where it says so: `Retry-After`."""
 
     def json(self) -> object:
         """The body's JSON, whatever type the header claims; None when it is none."""
@@ -106,7 +110,9 @@ class Wire:
                 body += chunk
                 if len(body) >= MOST_BYTES:
                     break
-            return Answer(response.status_code, body[:MOST_BYTES])
+            asked = response.headers.get("Retry-After", "").strip()
+            wait = float(asked) if _SECONDS.fullmatch(asked) else None
+            return Answer(response.status_code, body[:MOST_BYTES], wait)
 
 
 class _Attempt:

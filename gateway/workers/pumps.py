@@ -87,17 +87,24 @@ class Pump:
         """Sends what is due, in this thread; returns how many messages were handed over."""
         return self._outbox.drain(lambda: self._signals.stop or self._stopped.is_set())
 
+    @property
+    def rest(self) -> float | None:
+        """Seconds until the provider's rate lets more go of what is due; None when nothing more is."""
+        return None if self._outbox.rest is None else min(self._outbox.rest, POLL_SECONDS)
+
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._due.clear()
+            rest = None
             try:
                 self.drain()
+                rest = self.rest
                 self._look_up()
             except DatabaseDown as error:
                 log.error("pump.database_down", error=type(error).__name__)
             except Exception as error:  # a pump that ended would be missed by nobody
                 log.error("pump.failed", exc_info=error)
-            self._due.wait(POLL_SECONDS)
+            self._due.wait(POLL_SECONDS if rest is None else rest)
 
 
 _pumps: list[Pump] = []
@@ -146,8 +153,7 @@ def run(settings: Settings, burst: bool) -> None:
     ]
     try:
         if burst:
-            while sum(pump.drain() for pump in _pumps):
-                pass
+            _send_all(signals)
         else:
             for pump in _pumps:
                 pump.start()
@@ -160,6 +166,17 @@ def run(settings: Settings, burst: bool) -> None:
         for sender in senders:
             sender.close()
         store.close()
+
+
+def _send_all(signals: Signals) -> None:
+    """Sends what is due, in this thread, at the providers' rates."""
+    while not signals.stop:
+        sent = sum(pump.drain() for pump in _pumps)
+        rests = [pump.rest for pump in _pumps if pump.rest is not None]
+        if rests:
+            time.sleep(min(rests))
+        elif not sent:
+            return
 
 
 def _listen(redis_url: str, burst: bool, signals: Signals) -> None:

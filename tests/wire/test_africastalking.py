@@ -139,7 +139,7 @@ CASES_OUT = [
     Out("a code nobody listed", told(recipient(999)), (Unknown,)),
     Out("a wrong sender", told(message="InvalidSenderId"), (Refused(Reason.SETUP, False, "InvalidSenderId"),)),
     Out("a wrong key", Reply(401, "The supplied authentication is invalid"), (SETUP,)),
-    Out("too fast", Reply(429, "", {"Retry-After": "5"}), (Refused(Reason.THROTTLED, True, "HTTP 429"),)),
+    Out("too fast", Reply(429, "", {"Retry-After": "5"}), (Refused(Reason.THROTTLED, True, "HTTP 429", after=5),)),
     Out("broken inside", Reply(500, "oops"), (Unknown,)),
     Out("a web page", Reply(200, "<html>hello</html>", {"Content-Type": "text/html"}), (Unknown,)),
     Out("nothing", Reply(200, ""), (Unknown,)),

@@ -416,7 +416,7 @@ CASES_OUT = [
     said("forbidden", told(403, "Forbidden"), Refused(Reason.SETUP, True, "HTTP 403")),
     said("another address", Reply(404), Refused(Reason.SETUP, True, "HTTP 404")),
     said("another method", Reply(405), Refused(Reason.SETUP, True, "HTTP 405")),
-    said("too many", Reply(429, headers={"Retry-After": "60"}), Refused(Reason.THROTTLED, True, "HTTP 429")),
+    said("too many", Reply(429, headers={"Retry-After": "60"}), Refused(Reason.THROTTLED, True, "HTTP 429", after=60)),
     said("too many, without a delay", told(429, "Too Many Requests"), Refused(Reason.THROTTLED, True, "HTTP 429")),
     said("the phone was away", told(503, "queue limits exceeded: too old pending message", error="QueueLimitExceeded"),
          Refused(Reason.THROTTLED, True, "HTTP 503 queue limit")),

@@ -626,7 +626,7 @@ SENT_BY_DEFAULT = [
     said("forbidden", Reply(403, HTML), Refused(Reason.SETUP, True, "HTTP 403")),
     said("another address", Reply(404, HTML), Refused(Reason.SETUP, True, "HTTP 404")),
     said("too long", Reply(414), Refused(Reason.TOO_LONG, False, "HTTP 414")),
-    said("too many", Reply(429, headers={"Retry-After": "60"}), Refused(Reason.THROTTLED, True, "HTTP 429")),
+    said("too many", Reply(429, headers={"Retry-After": "60"}), Refused(Reason.THROTTLED, True, "HTTP 429", after=60)),
     said("too many, without a delay", Reply(429, "Slow down"), Refused(Reason.THROTTLED, True, "HTTP 429")),
     said("too slow for a proxy", Reply(408), Unknown(Reason.NO_ANSWER, "HTTP 408")),
     said("failed", Reply(500, '{"id": "out-1"}'), Unknown(Reason.UNCLEAR, "HTTP 500")),

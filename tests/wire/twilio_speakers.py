@@ -357,7 +357,9 @@ def common_out(of: Service) -> list[Out]:
         Out("a code with a 5xx proves nothing", of.error(21610, 500), (doubt(500, ", 21610"),)),
         Out("problem details", Reply(400, json.dumps(problem)), (Refused(Reason.OPTED_OUT, False, "HTTP 400, 21610"),)),
         # the HTTP status
-        Out("too many, with a delay", Reply(429, "Slow down", {"Retry-After": "30"}), too_many),
+        Out("too many, with a delay", Reply(429, "Slow down", {"Retry-After": "30"}),
+            (Refused(Reason.THROTTLED, True, "HTTP 429", after=30),)),
+        Out("too many, until a day", Reply(429, "", {"Retry-After": "Wed, 25 Nov 2026 07:28:00 GMT"}), too_many),
         Out("too many, without one", Reply(429), too_many),
         Out("wrong token", Reply(401, "{}"), (Refused(Reason.SETUP, False, "HTTP 401"),)),
         Out("wrong address", Reply(404, HTML), (Refused(Reason.SETUP, False, "HTTP 404"),)),

@@ -1,0 +1,122 @@
+"""One contact: added, changed, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, Row
+from werkzeug.wrappers import Response
+
+from admin.contact_form import BY_PHONE, ROLES, SOURCES, Form, choice
+from admin.contact_lines import LAST_ID, found, line
+from admin.flaws import said
+from admin.wording import SPOKEN
+from gateway import contacts, groups
+from gateway.config import Settings
+from gateway.contacts import Refused
+from gateway.menus.phrases import Phrase, Words
+from gateway.models.contacts import contact_of
+from gateway.models.messages import has_opted_out
+from gateway.models.store import Store
+from gateway.privacy import Keys
+
+_ = Words
+
+
+def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
+    """`/admin/contacts/new`, `/admin/contacts/<id>`, `/admin/contacts/<id>/remove`."""
+
+    def today() -> date:
+        return now().astimezone(settings.zone).date()
+
+    def form_page(form: Form, errors: dict[str, Phrase], row: Row[Any] | None = None, known: int | None = None) -> str:
+        with store.read() as db:
+            options = choice(db, row)
+            inside = groups.groups_of(db, [row.id]).get(row.id, []) if row else []
+        return render_template(
+            "admin/contact.html",
+            form=form, errors=errors, known=known, roles=ROLES, languages_of=SPOKEN,
+            communes=options.communes, groups=options.groups, row=row, line=line(keys, row, inside) if row else None,
+            source=SOURCES.get(row.source, row.source) if row else None, by_phone=BY_PHONE,
+        )  # fmt: skip
+
+    @panel.get("/contacts/new", endpoint="contacts_new")
+    def new() -> str:
+        return form_page(Form(groups=tuple(request.args.getlist("group"))), {})
+
+    @panel.post("/contacts/new", endpoint="contacts_add")
+    def add() -> Response | tuple[str, int]:
+        form, known = Form.sent(), None
+        with store.write() as db:
+            options = choice(db)
+            details, errors = form.details(options)
+            try:
+                number = form.e164(settings)
+            except Refused as refusal:
+                errors["number"] = said(refusal)
+            else:
+                known = contact_of(db, keys.lookup(number))
+                errors |= _taken(db, keys.lookup(number), known)
+            if not errors:
+                made = contacts.add(db, keys, number, details, today())
+                groups.put_in(db, made or abort(409), form.chosen(options))
+        if errors:
+            return form_page(form, errors, known=known), 422
+        flash(_("The contact was added.").msgid)
+        return redirect(url_for("admin.contacts"))
+
+    @panel.get("/contacts/<int:contact>", endpoint="contacts_one")
+    def one(contact: int) -> str:
+        with store.read() as db:
+            row = found(db, contact)
+            inside = groups.groups_of(db, [contact]).get(contact, [])
+        return form_page(Form.of(row, inside), {}, row)
+
+    @panel.post("/contacts/<int:contact>", endpoint="contacts_change")
+    def change(contact: int) -> Response | tuple[str, int]:
+        form = Form.sent()
+        with store.write() as db:
+            row = found(db, contact)
+            options = choice(db, row)
+            details, errors = form.details(options, agreed=row.source in BY_PHONE)
+            if not errors:
+                contacts.change(db, contact, details)
+                groups.put_in(db, contact, form.chosen(options))
+        if errors:
+            return form_page(form, errors, row), 422
+        flash(_("The contact was changed.").msgid)
+        return redirect(url_for("admin.contacts"))
+
+    _add_removal(panel, store, keys, today)
+
+
+def _add_removal(panel: Blueprint, store: Store, keys: Keys, today: Callable[[], date]) -> None:
+    @panel.get("/contacts/<int:contact>/remove", endpoint="contacts_remove")
+    def ask(contact: int) -> str:
+        with store.read() as db:
+            row = found(db, contact)
+            inside = groups.groups_of(db, [contact]).get(contact, [])
+        return render_template("admin/contact_remove.html", line=line(keys, row, inside))
+
+    @panel.post("/contacts/<int:contact>/remove", endpoint="contacts_removed")
+    def removed(contact: int) -> Response:
+        if contact <= LAST_ID:
+            with store.write() as db:
+                gone = contacts.remove(db, contact, stop=today() if request.form.get("stop") else None)
+            if gone:  # a second time it is gone already, and that is what was wanted
+                flash(_("The contact was removed.").msgid)
+        return redirect(url_for("admin.contacts"))
+
+
+def _taken(db: Connection, phone: bytes, known: int | None) -> dict[str, Phrase]:
+    """Why a number cannot be added."""
+    if known:
+        return {"number": _("This number is among the contacts already.")}
+    if has_opted_out(db, phone):
+        return {
+            "number": _("This number has asked for no more messages. Only its owner can change that, by sending ON.")
+        }
+    return {}

@@ -1,0 +1,228 @@
+"""Weekly letters: what went out to councils, what did not and why, once more, and what councils wrote back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import Connection, Row, func, select
+from werkzeug.wrappers import Response
+
+from admin.messages import BADLY, STATES, WELL
+from admin.tallies import SCALE, widths
+from admin.wording import SPOKEN
+from gateway import weekly, weekly_words
+from gateway.config import FLOOR, Settings
+from gateway.letters import Audience, recipients_of
+from gateway.menus.phrases import Name, Words
+from gateway.models.messages import State, messages
+from gateway.models.releases import council_replies, letters, mark_read, replies, weekly_letters
+from gateway.models.store import Store
+from gateway.phones import scrub
+from gateway.weekly import Outcome
+from gateway.weekly_words import Line
+
+_ = Words
+
+PAGE = 30
+"""Letters or replies a page."""
+MANY = 20
+"""So many communes without a letter are named."""
+SAID: Mapping[Outcome, Words] = {
+    Outcome.WRITTEN: _("The letter is in the outbox."),
+    Outcome.THERE: _("It was written already; nothing goes out twice."),
+    Outcome.NOBODY: _("Nobody can get it: no councillor's number, or all have asked for no more messages."),
+    Outcome.PAUSED: _("There is a pause: nothing leaves before its end."),
+}
+WHY: Mapping[Outcome | None, Words] = {
+    Outcome.NOBODY: _("no councillor's number; add one in Contacts"),
+    Outcome.STOPPED: _("all councillors have asked for no more messages"),
+    Outcome.PAUSED: _("held back by the pause"),
+    None: _("not written yet"),
+}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A letter as it is on the page."""
+
+    broadcast: int
+    name: Name
+    week: date
+    copy: int
+    lines: tuple[Line, ...]
+    states: tuple[tuple[State, int], ...]
+    row: Row[Any]
+
+    @property
+    def last(self) -> date:
+        """The Sunday of its week."""
+        return self.week + timedelta(days=6)
+
+    @property
+    def shown(self) -> int:
+        """Services with figures."""
+        return sum(line.figures is not None for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a council wrote."""
+
+    id: int
+    name: Name
+    week: date
+    text: str
+    received: datetime
+    reader: str | None
+
+    @property
+    def last(self) -> date:
+        """The Sunday of the week of the letter."""
+        return self.week + timedelta(days=6)
+
+
+def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
+    """`/admin/weekly`, `/admin/weekly/<its broadcast>`, `/admin/weekly/replies`."""
+
+    def last_of(count: int) -> tuple[int, int]:
+        number, pages = request.args.get("page", 1, type=int), max(1, -(-count // PAGE))
+        if not 1 <= number <= pages:
+            abort(404)
+        return number, pages
+
+    @panel.get("/weekly", endpoint="weekly")
+    def page() -> str:
+        week = weekly.due_week(now(), settings)
+        with store.read() as db:
+            number, pages = last_of(db.scalar(select(func.count()).select_from(weekly_letters)) or 0)
+            order = (weekly_letters.c.week.desc(), weekly_letters.c.commune, weekly_letters.c.copy.desc())
+            rows = db.execute(letters().order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
+            sent, missing, unread = _sent(db, rows), weekly.missing(db, settings, now()), _unread(db)
+        return render_template(
+            "admin/weekly.html",
+            sent=sent,
+            missing=missing,
+            many=MANY,
+            why=WHY,
+            nobody=Outcome.NOBODY,
+            week=week,
+            sunday=week + timedelta(days=6),
+            following=weekly.next_due(now(), settings),
+            minimum=max(settings.min_raters, FLOOR),
+            unread=unread,
+            page=number,
+            pages=pages,
+            **_STATES,
+        )
+
+    @panel.get("/weekly/<int:broadcast>", endpoint="weekly_one")
+    def single(broadcast: int) -> str:
+        with store.read() as db:
+            row = _found(db, broadcast)
+            mine = (weekly_letters.c.commune == row.commune) & (weekly_letters.c.week == row.week)
+            told = (council_replies.c.commune == row.commune) & (council_replies.c.week == row.week)
+            copies = _sent(db, db.execute(letters().where(mine).order_by(weekly_letters.c.copy)).all())
+            written = _replies(db.execute(replies().where(told).order_by(council_replies.c.id)).all())
+            reachable = len(recipients_of(db, Audience(councils=(row.commune,)), settings))
+        return render_template(
+            "admin/weekly_one.html",
+            letter=next(one for one in copies if one.broadcast == broadcast),
+            copies=copies,
+            texts=json.loads(row.texts),
+            words=SPOKEN,
+            scale=SCALE,
+            widths=widths,
+            reachable=reachable,
+            replies=written,
+            **_STATES,
+        )
+
+    @panel.post("/weekly/<int:broadcast>/again", endpoint="weekly_again")
+    def again(broadcast: int) -> Response:
+        copy = request.form.get("copy", type=int)
+        with store.read() as db:
+            row = _found(db, broadcast)
+        if copy is None or copy < 2:
+            abort(404)
+        return said(weekly.write_again(store, settings, row.commune, row.week, copy, now(), current_user.member.id))
+
+    @panel.post("/weekly/write", endpoint="weekly_write")
+    def write() -> Response:
+        week = weekly.due_week(now(), settings)
+        with store.read() as db:
+            council = next(iter(weekly.due(db, week, request.form.get("commune", ""))), None)
+        if council is None or request.form.get("week") != week.isoformat():
+            abort(404)
+        return said(weekly.write(store, settings, council, week, now(), current_user.member.id))
+
+    def said(outcome: Outcome) -> Response:
+        if outcome not in SAID:
+            abort(404)
+        flash(SAID[outcome].msgid)
+        return redirect(url_for("admin.weekly"))
+
+    @panel.get("/weekly/replies", endpoint="weekly_replies")
+    def answered() -> str:
+        with store.read() as db:
+            number, pages = last_of(db.scalar(select(func.count()).select_from(council_replies)) or 0)
+            order = (council_replies.c.read_by.is_not(None), council_replies.c.received.desc(), council_replies.c.id)
+            rows = db.execute(replies().order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
+            unread = _unread(db)
+        return render_template(
+            "admin/weekly_replies.html", replies=_replies(rows), unread=unread, page=number, pages=pages
+        )
+
+    @panel.post("/weekly/replies/<int:reply>/read", endpoint="weekly_read")
+    def read(reply: int) -> Response:
+        with store.write() as db:
+            if not mark_read(db, reply, current_user.member.id):
+                abort(404)
+        return redirect(url_for("admin.weekly_replies"))
+
+
+_STATES: Mapping[str, Any] = {"states": STATES, "well": WELL, "badly": BADLY}
+
+
+def _found(db: Connection, broadcast: int) -> Row[Any]:
+    row = db.execute(letters().where(weekly_letters.c.broadcast == broadcast)).first()
+    if row is None:
+        abort(404)
+    return row
+
+
+def _sent(db: Connection, rows: Sequence[Row[Any]]) -> list[Sent]:
+    """Letters with the states of their messages."""
+    mine = messages.c.broadcast.in_([row.broadcast for row in rows])
+    counted = select(messages.c.broadcast, messages.c.state, func.count()).where(mine)
+    states: dict[int, dict[State, int]] = {}
+    for broadcast, state, count in db.execute(counted.group_by(messages.c.broadcast, messages.c.state)):
+        states.setdefault(broadcast, {})[State(state)] = count
+    return [
+        Sent(
+            broadcast=row.broadcast,
+            name=Name(row.name_km, row.name_en, row.name_en),
+            week=row.week,
+            copy=row.copy,
+            lines=tuple(weekly_words.from_json(row.lines)),
+            states=tuple((one, states[row.broadcast][one]) for one in State if one in states.get(row.broadcast, {})),
+            row=row,
+        )
+        for row in rows
+    ]
+
+
+def _replies(rows: Sequence[Row[Any]]) -> list[Reply]:
+    return [
+        Reply(row.id, Name(row.name_km, row.name_en, row.name_en), row.week, scrub(row.text), row.received, row.reader)
+        for row in rows
+    ]
+
+
+def _unread(db: Connection) -> int:
+    return db.scalar(select(func.count()).where(council_replies.c.read_by.is_(None))) or 0
