@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint pictures format clean
+.PHONY: help demo test lint chaos pictures format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: .venv/test ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+chaos: .venv/test ## faults while 10,000 messages go out, and an audit (ROWS="kill flushall", MESSAGES=1000)
+	@$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench.chaos $(ROWS) $(if $(MESSAGES),--messages $(MESSAGES))
 
 pictures: .venv/test ## take the pictures of the docs anew (needs Chromium)
 	@$(BIN)/python docs/take_pictures.py

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
@@ -48,9 +48,9 @@ def add_routes(
 ) -> None:
     """`POST /admin/broadcasts/<id>/<deed>`; `shown` is the page of one, with what was refused."""
 
-    @panel.post(f"/broadcasts/<int:broadcast>/<any({','.join(DEEDS)}):deed>", endpoint="broadcasts_do")
+    @panel.post("/broadcasts/<int:broadcast>/<deed>", endpoint="broadcasts_do")
     def do(broadcast: int, deed: str) -> Response | tuple[str, int]:
-        target, done = DEEDS[deed]
+        target, done = DEEDS.get(deed) or abort(404)
         with store.read() as db:
             found(db, broadcast)
         try:

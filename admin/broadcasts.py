@@ -18,10 +18,11 @@ from admin.wording import SPOKEN, Wording, spoken
 from gateway import broadcasts as bulk
 from gateway.complaints import Complaint
 from gateway.config import Settings
-from gateway.menus.phrases import Words
+from gateway.menus.phrases import Phrase, Words
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.staff import staff
 from gateway.models.store import Store
+from gateway.phones import scrub
 from gateway.previews import preview
 from gateway.privacy import Keys
 from gateway.progress import done_of, progress
@@ -47,7 +48,15 @@ FILTERS: Mapping[str, Words] = {
     "paused": _("Paused"),
     "cancelled": _("Cancelled"),
 }
-TABLES: Mapping[str, Any] = {"states": STATES, "well": WELL, "badly": BADLY, "reasons": REASONS, "stages": STAGES}
+
+
+def why(reason: str) -> Phrase:
+    """A reason in words; a provider's own are shown without numbers."""
+    known = {str(one): words for one, words in REASONS.items()}
+    return known.get(reason) or scrub(reason)
+
+
+TABLES: Mapping[str, Any] = {"states": STATES, "well": WELL, "badly": BADLY, "why": why, "stages": STAGES}
 
 
 def state_of(row: Row[Any], left: int, now: datetime) -> str:

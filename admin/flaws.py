@@ -15,7 +15,7 @@ _ = Words
 FLAWS: Mapping[enum.StrEnum, Words] = {
     contacts.Flaw.EMPTY: _("This is missing."),
     contacts.Flaw.ROUNDED: _(
-        "A spreadsheet rounded this number and its digits are gone. Format the column as text, then type it again."
+        "A spreadsheet rounded this number: its digits are gone. Format the column as text, then type it again."
     ),
     contacts.Flaw.SEVERAL: _("More than one number. Give each a line of its own."),
     contacts.Flaw.NOT_DIGITS: _("A phone number has digits only."),
@@ -43,8 +43,7 @@ FLAWS: Mapping[enum.StrEnum, Words] = {
         "Line {line} has the same number and says something else here. Keep what is right."
     ),
     contact_lists.ListFlaw.NO_CONSENTS: _(
-        "No consent is noted, and {n} of them are new people. Write where and when they agreed: below, once for all, "
-        "or for each in a column “consent”."
+        "{n} of them are new people without a consent. Write where and when they agreed: below, or in a column."
     ),
     sheets.Flaw.UNREADABLE: _("The file cannot be read."),
     sheets.Flaw.EMPTY: _("The file is empty. It needs at least a column with the numbers."),

@@ -23,6 +23,7 @@ _ = Words
 DEEDS: Mapping[str, tuple[Callable[[Connection, Settings, int, int, datetime], None], Words]] = {
     "ask": (forum_plans.ask, _("It waits now for somebody else to approve it.")),
     "unsaid": (forum_plans.approve_unsaid, _("Approved. Menus show it; who joins later is told.")),
+    "again": (forum_changes.tell_again, _("The notice is written anew.")),
     "hurry": (forum_changes.hurry, _("It goes out now.")),
 }
 

@@ -16,7 +16,7 @@ from admin.wording import SPOKEN
 from gateway import broadcasts as bulk
 from gateway import forums
 from gateway.config import Settings
-from gateway.forum_changes import may_hurry
+from gateway.forum_changes import may_hurry, was_dropped
 from gateway.forum_facts import Forum, count_past, listed, named
 from gateway.forum_plans import OPEN, announcement
 from gateway.forum_results import outcome_of
@@ -75,7 +75,7 @@ def state_of(db: Connection, forum: Forum, now: datetime) -> str:
     if forum.starts <= now:
         return "cancelled" if forum.cancelled else "over" if forum.approved else "lapsed"
     said = announcement(db, forum)
-    if said is not None and said.kind == Kind.NOTICE and said.stage in OPEN:
+    if said is not None and said.kind == Kind.NOTICE and (said.stage in OPEN or was_dropped(forum, said, now)):
         return "ended" if forum.cancelled else "moved"
     if forum.cancelled:
         return "cancelled"
@@ -148,6 +148,7 @@ def _may(db: Connection, settings: Settings, forum: Forum, said: Row[Any] | None
         "unsaid by you": nobody and said is not None and bulk.may_approve(settings, said, me()),
         "move": ahead and forum.approved,
         "cancel": ahead,
+        "again": was_dropped(forum, said, now),
         "hurry": may_hurry(forum, said, now),
         "count": forum.starts <= now and not forum.cancelled and forum.approved,
     }

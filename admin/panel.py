@@ -161,6 +161,13 @@ def blueprint(
     contacts.add_routes(panel, store, settings, keys, now)
     messages.add_routes(panel, store, settings, keys, now)
 
+    _add_refusals(panel, store)
+    return panel
+
+
+def _add_refusals(panel: Blueprint, store: Store) -> None:
+    """What is said instead of a page."""
+
     @panel.errorhandler(404)
     def missing(_error: NotFound) -> tuple[str, int]:
         with store.read() as db:
@@ -177,5 +184,3 @@ def blueprint(
     @panel.errorhandler(CSRFError)
     def stale(_error: CSRFError) -> tuple[str, int]:
         return render_template("admin/error.html", what="stale"), 400
-
-    return panel

@@ -40,7 +40,7 @@ SAID: Mapping[Outcome, Words] = {
     Outcome.PAUSED: _("There is a pause: nothing leaves before its end."),
 }
 WHY: Mapping[Outcome | None, Words] = {
-    Outcome.NOBODY: _("no councillor's number; add one in Contacts"),
+    Outcome.NOBODY: _("no councillor's number"),
     Outcome.STOPPED: _("all councillors have asked for no more messages"),
     Outcome.PAUSED: _("held back by the pause"),
     None: _("not written yet"),

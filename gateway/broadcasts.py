@@ -19,7 +19,7 @@ from gateway.letters import Audience, Letter, Size, Texts, put_out
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.editions import publish
 from gateway.models.forums import forums
-from gateway.models.messages import Kind, Move, messages, move_where
+from gateway.models.messages import Kind, Move, messages, move_idle, move_where
 from gateway.models.store import insert
 from gateway.previews import Plan, Preview, preview, tidy
 
@@ -115,6 +115,9 @@ def approve(
     `seen` and `expected`: the state and the size that the approver looked at. Of two approvals at once one is done,
     the other finds that it is approved. Raises NotPossible; then the caller's transaction must be undone.
     """
+    # the forum first, as those do who change it: else the two could wait for each other
+    its_forum = select(broadcasts.c.forum).where(broadcasts.c.id == broadcast).scalar_subquery()
+    db.execute(select(forums.c.id).where(forums.c.id == its_forum).with_for_update())
     stage = {"stage": Stage.APPROVED, "approver": member, "approved": now}
     row = _advance(db, settings, broadcast, (Stage.WAITING,), stage, now, seen)
     if not may_approve(settings, row, member):
@@ -141,7 +144,7 @@ def approve(
 def pause(db: Connection, settings: Settings, broadcast: int, now: datetime) -> int:
     """Keeps back what was not yet sent; returns how many messages."""
     _advance(db, settings, broadcast, (Stage.APPROVED,), {"stage": Stage.PAUSED}, now)
-    return move_where(db, Move.HOLD, now, messages.c.broadcast == broadcast, lease=None, worker=None)
+    return move_idle(db, Move.HOLD, now, messages.c.broadcast == broadcast, lease=None, worker=None)
 
 
 def resume(db: Connection, settings: Settings, broadcast: int, now: datetime) -> int:
@@ -153,7 +156,7 @@ def resume(db: Connection, settings: Settings, broadcast: int, now: datetime) ->
 def cancel(db: Connection, settings: Settings, broadcast: int, now: datetime) -> int:
     """Ends it for good; returns how many messages will not be sent."""
     row = _advance(db, settings, broadcast, set(Stage) - {Stage.CANCELLED}, {"stage": Stage.CANCELLED}, now)
-    count = move_where(db, Move.CANCEL, now, messages.c.broadcast == broadcast, lease=None, worker=None)
+    count = move_idle(db, Move.CANCEL, now, messages.c.broadcast == broadcast, lease=None, worker=None)
     if row.approved and not count:
         raise NotPossible((Complaint(Wrong.NOTHING_LEFT),), settings.zone)
     return count

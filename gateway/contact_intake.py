@@ -135,9 +135,9 @@ def report(done: Plan, dry_run: bool) -> str:
     """What was done, or would be, in lines."""
     lines = [", ".join(f"{done.count(fate):,} {fate}" for fate in (Fate.NEW, Fate.CHANGED, Fate.SAME))]
     if stopped := done.count(Fate.STOPPED):
-        lines.append(f"{stopped:,} left out: they have asked for no more messages")
+        lines.append(f"left out, for they have asked for no more messages: {stopped:,}")
     if done.reading.merged:
-        lines.append(f"{done.reading.merged:,} lines repeat a number and were joined with the one above")
+        lines.append(f"lines joined with one above that has the same number: {done.reading.merged:,}")
     if done.new_groups:
         lines.append(f"new groups: {', '.join(done.new_groups)}")
     if done.reading.sheet.ignored:
@@ -195,7 +195,7 @@ def _members(db: Connection, wanted: Iterable[int | None]) -> set[tuple[int, int
     """Contact and group of everybody in some groups; None is a group that is yet to be made."""
     statement = select(group_members.c.contact_id, group_members.c.group_id)
     known = group_members.c.group_id.in_({group for group in wanted if group is not None})
-    return set(db.execute(statement.where(known)).tuples())
+    return {(contact, group) for contact, group in db.execute(statement.where(known))}
 
 
 def _with_ids(db: Connection, steps: Sequence[Step]) -> Iterator[tuple[Step, int]]:
@@ -203,7 +203,7 @@ def _with_ids(db: Connection, steps: Sequence[Step]) -> Iterator[tuple[Step, int
     grouped = [step for step in steps if step.entry.groups]
     statement = select(contacts.c.phone, contacts.c.id)
     wanted = contacts.c.phone.in_([step.entry.phone for step in grouped])
-    ids = dict(db.execute(statement.where(wanted)).tuples().all())
+    ids = {row.phone: row.id for row in db.execute(statement.where(wanted))}
     return ((step, ids[step.entry.phone]) for step in grouped)
 
 

@@ -162,6 +162,12 @@ def unsubscribe(db: Connection, keys: Keys, number: str) -> None:
     db.execute(delete(contacts).where(contacts.c.phone == keys.lookup(number), contacts.c.role == Role.PERSON))
 
 
+def speak(db: Connection, keys: Keys, number: str, language: Language) -> None:
+    """Somebody chose a language on their phone: a person's reminders come in it, too."""
+    mine = (contacts.c.phone == keys.lookup(number)) & (contacts.c.role == Role.PERSON)
+    db.execute(update(contacts).where(mine).values(language=language))
+
+
 def add(db: Connection, keys: Keys, number: str, details: Details, today: date) -> int | None:
     """Somebody whom staff wrote down; returns the new contact's id, None when the number is there already."""
     values = _sealed(keys, number) | asdict(details) | {"source": "panel", "since": today}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from gateway import rounds
+from gateway import demo_people, rounds
 from gateway.config import Settings
 from gateway.conversation import Conversations
 from gateway.errors import Told
@@ -125,6 +125,8 @@ def seed(settings: Settings, store: Store, today: date) -> None:
         rounds.close_round(store, keys, round_id, last, clock.now, settings.min_raters)
     clock.set(today, 0)
     rounds.open_round(store, keys, COMMUNES, today, clock.now)
+    with store.write() as db:
+        demo_people.seed(db, keys, settings, callers, today, clock.now)
 
 
 @dataclass

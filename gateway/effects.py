@@ -51,6 +51,7 @@ class Effects:
         match effect:
             case Speak(language):
                 remember(db, self._keys.lookup(number), language=language)
+                contacts.speak(db, self._keys, number, language)
             case Join(commune):
                 remember(db, self._keys.lookup(number), commune=commune)
             case Save(round_id, commune, service, score):

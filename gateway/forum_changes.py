@@ -33,7 +33,7 @@ from gateway.letters import Letter, recipients_of, write_letter
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.editions import publish
 from gateway.models.forums import REACHED, forums
-from gateway.models.messages import Kind, Move, State, messages, move_where
+from gateway.models.messages import Kind, Move, State, messages, move_idle
 from gateway.previews import Plan
 
 URGENT = timedelta(hours=24)
@@ -111,6 +111,22 @@ def hurry(db: Connection, settings: Settings, forum_id: int, member: int | None,
     _tell(db, settings, forum, replace(notice(db, settings, forum, now), at_once=True), member, now)
 
 
+def tell_again(db: Connection, settings: Settings, forum_id: int, member: int | None, now: datetime) -> None:
+    """Writes the notice of a change anew, after staff ended it before anybody approved it. Raises NotNow."""
+    forum = as_it_is(db, forum_id)
+    row = announcement(db, forum)
+    if row is None or not was_dropped(forum, row, now):
+        raise NotNow(Why.NOTHING)
+    db.execute(update(broadcasts).where(broadcasts.c.id == row.id).values(key=None))  # its name is for the new one
+    _tell(db, settings, forum, notice(db, settings, forum, now), member, now)
+
+
+def was_dropped(forum: Forum, row: Row[Any] | None, now: datetime) -> bool:
+    """Whether the notice of a change, the forum's `announcement`, was ended before it was approved."""
+    ended = row is not None and row.kind == Kind.NOTICE and row.stage == Stage.CANCELLED and row.approved is None
+    return ended and now < forum.starts
+
+
 def may_hurry(forum: Forum, row: Row[Any] | None, now: datetime) -> bool:
     """Whether a waiting notice, the forum's `announcement`, may go without approval."""
     waits = row is not None and row.kind == Kind.NOTICE and row.stage in OPEN and now < forum.starts
@@ -152,7 +168,7 @@ def _silence(db: Connection, forum: Forum, now: datetime) -> None:
     mine = select(b.id, b.stage, b.changed).where(b.forum == forum.id, b.stage != Stage.CANCELLED)
     rows = db.execute(mine.with_for_update()).all()
     for row in rows:
-        count = move_where(db, Move.CANCEL, now, m.broadcast == row.id, lease=None, worker=None)
+        count = move_idle(db, Move.CANCEL, now, m.broadcast == row.id, lease=None, worker=None)
         if count or row.stage != Stage.APPROVED:  # one that went out whole stays what it is
             ended = {"stage": Stage.CANCELLED, "changed": max(now, row.changed + timedelta(microseconds=1))}
             db.execute(update(broadcasts).where(b.id == row.id).values(ended))

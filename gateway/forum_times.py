@@ -71,9 +71,12 @@ def key(forum: Forum, what: str) -> str:
 
 
 def announced(db: Connection, forum: Forum) -> datetime | None:
-    """Since when people hear of the forum as it is now: an approved invitation or notice begins to go out then."""
+    """Since when people hear of the forum as it is now: an approved invitation or notice begins to go out then.
+
+    Not one that staff hold back. One that they ended in the middle stays what it was: reminders tell the others.
+    """
     said = broadcasts.c.key.in_([key(forum, what) for what in ANNOUNCEMENTS])
-    approved = broadcasts.c.approved.is_not(None) & (broadcasts.c.stage == Stage.APPROVED)
+    approved = broadcasts.c.approved.is_not(None) & (broadcasts.c.stage != Stage.PAUSED)
     began: datetime | None = db.scalar(select(func.min(broadcasts.c.start)).where(said, approved))
     return began
 

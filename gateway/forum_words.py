@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from gateway.config import LANGUAGES, Language
 from gateway.forum_facts import Forum, named
 from gateway.menus import days
-from gateway.menus.phrases import Name, Phrase, Words
+from gateway.menus.forums import see_you
+from gateway.menus.phrases import Phrase, Words
 from gateway.menus.wording import render
 from gateway.models.forums import in_each, read_by
 from gateway.text import SMS, fits, in_gsm7, plain
@@ -72,15 +73,7 @@ def outcome(forum: Forum, zone: ZoneInfo) -> Said:
 
 def thanks(forum: Forum, zone: ZoneInfo, language: Language) -> Words:
     """The answer to who comes; `language`: that in which it will be read, to see what fits."""
-    starts, venue = forum.starts.astimezone(zone), named(forum.venue)
-    # a common noun takes its article, a name does not: "at the commune hall", "at Wat Ponley"
-    english = f"the {venue.en}" if venue.en[:1].islower() else venue.en
-    said = _(
-        "Thank you! See you {date}, {time}, at {venue}.",
-        date=days.day(starts),
-        time=days.hour(starts),
-        venue=Name(venue.km, venue.latn, english),
-    )
+    said = see_you(forum.starts.astimezone(zone), named(forum.venue))
     return _with_number(said, forum, language)
 
 

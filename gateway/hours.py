@@ -24,7 +24,11 @@ def next_possible(moment: datetime, zone: ZoneInfo, pause: Days | None = None) -
 
 
 def until(start: datetime, seconds: float, zone: ZoneInfo, pause: Days | None = None) -> datetime:
-    """When so many seconds of sending from a start on are over; nights and the pause do not count."""
+    """When so many seconds of sending from a start on are over; nights and the pause do not count.
+
+    What takes longer than a year of such days is said to take a year.
+    """
+    seconds = min(seconds, 365 * (QUIET_FROM - QUIET_TO) * 3600)
     while True:
         start = next_possible(start, zone, pause)
         evening = datetime.combine(start.date(), time(QUIET_FROM), zone)

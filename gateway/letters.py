@@ -161,6 +161,7 @@ def put_out(
 ) -> Size:
     """The messages of an approved broadcast, into the outbox; its row gets their number and parts."""
     count = parts = 0
+    head = secrets.token_hex(8)  # ids that follow each other go into one place of the index
     provider = functools.cache(chooser(db, settings, now))
     always = {
         "kind": str(letter.kind), "priority": PRIORITY[letter.kind], "state": str(State.QUEUED),
@@ -173,7 +174,7 @@ def put_out(
         for one, (body, size) in addressed:
             count, parts = count + 1, parts + size.parts
             yield {
-                **always, "id": secrets.token_hex(16), "phone": one.phone, "number": one.sealed.data,
+                **always, "id": f"{head}{count:016x}", "phone": one.phone, "number": one.sealed.data,
                 "number_key": one.sealed.key, "text": body, "parts": size.parts, "language": one.language,
                 "provider": provider(one.operator, None),
             }  # fmt: skip

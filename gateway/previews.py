@@ -60,20 +60,25 @@ class Share:
     recipients: int = 0
     parts: int = 0
     encodings: Counter[str] = field(default_factory=Counter)
-    """Messages by alphabet."""
+    """Messages by alphabet; kept of languages, as are the shortest and the longest message."""
     shortest: Said | None = None
     longest: Said | None = None
 
-    def add(self, said: Said) -> None:
+    def count(self, size: Segments) -> None:
         """Counts one message in."""
-        size = said[1]
         self.recipients += 1
         self.parts += size.parts
+
+    def add(self, said: Said) -> None:
+        """Counts one message in, and looks at it."""
+        size = said[1]
+        self.count(size)
         self.encodings[size.encoding] += 1
-        if self.longest is None or _room(size) > _room(self.longest[1]):
-            self.longest = said
-        if self.shortest is None or _room(size) < _room(self.shortest[1]):
-            self.shortest = said
+        if self.longest is None or self.shortest is None:
+            self.longest = self.shortest = said
+        elif size is not self.longest[1]:
+            self.longest = max(self.longest, said, key=_room)
+            self.shortest = min(self.shortest, said, key=_room)
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,7 @@ class _Counts:
         for one, message in self.addressed:
             text_language = self.worded[one.language]
             self.languages[one.language].add(message)
-            self.routes[one.operator or "", provider(one.operator, None)].add(message)
+            self.routes[one.operator or "", provider(one.operator, None)].count(message[1])
             if names := needed.get(text_language):
                 values = one.values(text_language)
                 self.lacking.update((text_language, name) for name in names if not values.get(name))
@@ -243,9 +248,9 @@ def _of_the_time(plan: Plan, found: Preview, settings: Settings, now: datetime) 
         yield Complaint(Wrong.TOO_SLOW, {"end": found.ends, "expires": found.expires}, about="expires")
 
 
-def _room(size: Segments) -> tuple[int, int]:
+def _room(said: Said) -> tuple[int, int]:
     """By what messages are longer or shorter: parts, then what they fill."""
-    return size.parts, size.length
+    return said[1].parts, said[1].length
 
 
 _STAND_IN = {"name": "neighbour", "commune": "your commune", "address": "your place"}

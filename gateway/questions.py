@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from gateway import forums, polls, weekly
 from gateway.config import Language, Settings
@@ -123,7 +123,9 @@ class Questions:
     def _sent(self, db: Connection, number: str) -> list[Question]:
         """The questions of broadcasts; of several messages about the same one, the newest."""
         found: dict[object, Question] = {}
-        for row in db.execute(_asked_of(self._keys.lookup(number), self._now())):
+        now = self._now()
+        with_ = {"phone": self._keys.lookup(number), "now": now, "week_ago": now - LETTER_LAPSES}
+        for row in db.execute(_ASKED, with_):
             if row.kind == Kind.TALLY:
                 found.setdefault("letter", Question(row.at, row.details, row.language, letter=row.broadcast))
             elif row.kind == Kind.POLL:
@@ -135,7 +137,7 @@ class Questions:
         return list(found.values())
 
     def _has_voted(self, db: Connection, poll: int, key: str, number: str) -> bool:
-        if not self._keys.has_round(key):
+        if not self._keys.has_round(key):  # its votes cannot be told from others', and no vote is taken
             return False
         mine = (poll_answers.c.poll_id == poll) & (poll_answers.c.phone == self._keys.phone(key, number))
         return db.execute(select(poll_answers.c.choice).where(mine)).first() is not None
@@ -160,15 +162,17 @@ class Questions:
         return (caller.language if caller else None) or question.language or self._settings.default_language
 
 
-def _asked_of(phone: bytes, now: datetime) -> Any:
-    """The messages to a number that ask something and were handed over, the newest first, as long as they are open."""
+def _asked() -> Select[Any]:
+    """The messages to a `phone` that ask something and were handed over, the newest first, as long as they are open."""
+    phone: Any = bindparam("phone")
+    now: Any = bindparam("now")
     m, b, f, p = messages.c, broadcasts.c, planned.c, asked_polls.c
     at = func.coalesce(m.sent, m.changed).label("at")
     details = select(inbound.c.letter).where(inbound.c.phone == phone, inbound.c.letter == m.broadcast).exists()
     mine = (forum_replies.c.forum_id == b.forum) & (forum_replies.c.phone == phone)
     forum_ahead = m.kind.in_(_OF_FORUMS) & f.approved & ~f.cancelled & (f.starts > now)
     poll_open = (m.kind == Kind.POLL) & p.closed.is_(None) & (p.closes > now)
-    letter_new = (m.kind == Kind.TALLY) & (at > now - LETTER_LAPSES)
+    letter_new = (m.kind == Kind.TALLY) & (at > bindparam("week_ago"))
     return (
         select(m.kind, m.language, m.broadcast, at, b.forum, b.poll, p.key, details.label("details"))
         .add_columns(forum_replies.c.at.label("replied"))
@@ -179,6 +183,9 @@ def _asked_of(phone: bytes, now: datetime) -> Any:
         .where(m.phone == phone, m.state.in_(REACHED), forum_ahead | poll_open | letter_new)
         .order_by(at.desc(), m.id)
     )
+
+
+_ASKED = _asked()
 
 
 def _note_answered(db: Connection, sms: InboundSms, letter: int) -> None:

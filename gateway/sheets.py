@@ -140,7 +140,7 @@ class Sheet:
         if not found:
             raise broken or AssertionError
         _, _, separator, line, names = max(found, key=lambda one: one[:2])
-        if not names:
+        if not any(map(fold, names)):
             raise BadFile(Problem(Flaw.EMPTY, values={"columns": needed}), file=self.file)
         return separator, line, names
 

@@ -35,8 +35,8 @@ class NothingToTell(Told):
 class Figures:
     """The figures of one cell that may be shown. `counts` are those of the scores 1 to 5.
 
-    `numbers` is exact for a whole round; for a part of one it is the least that is certain: a number that several people
-    answer from is counted at one of their answers (models/answers.py, lead).
+    `numbers` is exact for a whole round; for a part of one it is the least that is certain: a number that several
+    people answer from is counted at one of their answers (models/answers.py, lead).
     """
 
     n: int

@@ -71,12 +71,16 @@ def septets(text: str) -> int:
         raise ValueError(
             f"U+{ord(stranger):04X} is not in the GSM 03.38 alphabet: this text has no septets, count its units()"
         )
+    return _septets(text)
+
+
+def _septets(text: str) -> int:
     return len(text) + sum(map(text.count, _EXTENSION))
 
 
 def units(text: str) -> int:
     """Length in UTF-16 code units; a character beyond U+FFFF costs 2."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def size(text: str) -> int:
@@ -92,7 +96,7 @@ def fits(text: str, limit: Limit) -> bool:
 def segments(text: str) -> Segments:
     """Alphabet, length and number of SMS parts; an empty text is one part."""
     gsm7 = is_gsm7(text)
-    length, room = (septets(text), SMS.septets) if gsm7 else (units(text), SMS.units)
+    length, room = (_septets(text), SMS.septets) if gsm7 else (units(text), SMS.units)
     return Segments("GSM-7" if gsm7 else "UCS-2", length, 1 if length <= room else len(split(text)))
 
 
@@ -211,7 +215,9 @@ def plain(text: str) -> str:
     Those are U+200B, U+FEFF, U+00AD, bidi controls, and C0, DEL and C1 controls but
     the newline. ZWJ and ZWNJ stay: they change shapes.
     """
-    return unicodedata.normalize("NFC", text.translate(_INVISIBLE))
+    if not text.replace("\n", "").isprintable():  # seldom, and quicker to see than to mend
+        text = text.translate(_INVISIBLE)
+    return unicodedata.normalize("NFC", text)
 
 
 def in_gsm7(text: str) -> str:

@@ -242,7 +242,7 @@ def _told(db: Connection, council: Due, week: date, minimum: int) -> tuple[int, 
 
     A round that closed is told of first; what is rated in a new one meanwhile waits, and is not lost.
     """
-    code, sunday = council.commune, week + LASTS
+    code, sunday = council.commune, week + _WEEK - timedelta(days=1)
     told = db.scalar(select(func.max(weekly_letters.c.week)).where(weekly_letters.c.commune == code))
     first = told + _WEEK if told else date.min
     new: list[Block] = []

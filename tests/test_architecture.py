@@ -100,7 +100,7 @@ STOREYS = (
     ("gateway.menus", "gateway.providers", "gateway.models", "gateway.migrations"),
     (),  # whatever is not named here: the conversation, the workers, rounds, tallies, places
     ("gateway.webhooks", "gateway.pages", "admin"),
-    ("gateway.demo", "gateway.terminal", "gateway.checks", "gateway.up", "gateway.commands",
+    ("gateway.demo", "gateway.demo_people", "gateway.terminal", "gateway.checks", "gateway.up", "gateway.commands",
      "gateway.cli"),
 )  # fmt: skip
 """From the ground up. `create_app` (the package itself) wires all of them and stands on top."""

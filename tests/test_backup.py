@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway import backup, config, contacts, schema
+from gateway import backup, config, contacts
 from gateway.backup import BackupProblem
 from gateway.models import metadata
 from gateway.models.callers import callers
@@ -19,7 +19,7 @@ from gateway.models.contacts import contacts as contacts_table
 from gateway.models.messages import Draft, Kind, State, messages, opt_out, opt_outs, write
 from gateway.models.rounds import round_communes, rounds
 from gateway.models.store import Store
-from gateway.privacy import Keys
+from gateway.privacy import Keys, make_keys
 from gateway.providers.base import InboundSms, UssdStep
 from gateway.sms import SmsDesk
 from gateway.tallies import tallies
@@ -163,7 +163,7 @@ def test_nobody_reads_it_without_the_master_key(house: Installation, tmp_path: P
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"Ta Phou" not in file.read_bytes()
     other = config.load(data_dir=tmp_path / "other", database_url="")
-    schema.make_keys(other)
+    make_keys(other)
     store = Store(other.database)
     with pytest.raises(BackupProblem, match="another master key"):
         backup.restore(other, store, Keys(other), file, house.clock.now)

@@ -380,6 +380,7 @@ def test_a_name_that_needs_ucs2_is_seen_in_the_encodings(office: Office) -> None
         (1.0, "2026-11-24 08:00", "2026-11-24 08:00:03", False),
         (3 / 3600, "2026-11-23 18:30", "2026-11-24 08:30:00", True),
         (1 / 3600 / 11, "2026-11-24 08:00", "2026-11-26 19:00:00", True),
+        (1e-12, "2026-11-24 08:00", "2027-11-23 19:00:00", True),
     ],
 )
 def test_it_is_told_how_long_it_takes_and_whether_a_night_comes_between(

@@ -19,6 +19,7 @@ from gateway.models.pace import periods
 from gateway.workers import clock, housekeeping
 from gateway.workers.clock import DAY, HOUR, MINUTE, WEEK, Task
 from tests.conftest import Installation
+from tests.wire.harness import captured
 
 PHNOM_PENH = ZoneInfo("Asia/Phnom_Penh")  # UTC+7, no summer time
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -136,6 +137,14 @@ def test_a_task_that_comes_oftener_than_daily_is_each_clocks_own_and_leaves_no_r
     assert tower.kept == []
 
 
+@on_one_database
+def test_every_task_has_a_name_of_its_own(tower: Tower) -> None:
+    house = tower.house
+    names = [task.name for task in clock.tasks(house.store, house.keys, house.settings)]
+    assert len(names) == len(set(names))
+    assert "weekly letters" in names
+
+
 # what stops a clock -------------------------------------------------------------------------------
 
 
@@ -162,15 +171,13 @@ def test_a_task_that_fails_keeps_back_no_other_and_is_tried_again_at_the_next_lo
 
 
 @on_one_database
-def test_no_number_is_in_the_log_of_a_failure(tower: Tower, capsys: pytest.CaptureFixture[str]) -> None:
-    from gateway import logs
-
+def test_no_number_is_in_the_log_of_a_failure(tower: Tower) -> None:
     def fails(_: datetime) -> None:
         raise ValueError("cannot write to +85510000001")
 
-    logs.set_up()
-    tower.clock(fails).look(at("2026-11-16 08:00"))
-    said = capsys.readouterr().err
+    with captured() as lines:
+        tower.clock(fails).look(at("2026-11-16 08:00"))
+    (said,) = lines
     assert "clock.failed" in said
     assert "ValueError" in said
     assert "10000001" not in said

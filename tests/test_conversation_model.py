@@ -6,12 +6,14 @@ questions, popped by `0`. It knows nothing of transcripts, replays, facts and pa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -26,14 +28,17 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, event, select, update
 
-from gateway.menus import flows
+from gateway.config import LANGUAGES
+from gateway.menus import days, flows
 from gateway.menus.engine import Screen
-from gateway.menus.phrases import Words
+from gateway.menus.phrases import Name, Words
 from gateway.menus.wording import render
 from gateway.models import editions
-from gateway.models.answers import answers
+from gateway.models.answers import answers, stale_days
 from gateway.models.callers import callers
+from gateway.models.contacts import contacts
 from gateway.models.conversations import conversations
+from gateway.models.forums import forum_replies, forums
 from gateway.models.places import communes
 from gateway.models.rounds import round_communes, round_services, rounds
 from gateway.models.services import services
@@ -55,6 +60,13 @@ WHO = {
 }
 DIAL_AGAIN = "Something went wrong. Please dial again."
 TEN_MINUTES = timedelta(minutes=10)
+PHNOM_PENH = ZoneInfo("Asia/Phnom_Penh")
+PLACES = {
+    code: (km, en, en)
+    for code, (km, en) in zip(
+        COMMUNES, (("ពន្លៃ", "Ponley"), ("ទានកាំ", "Tean Kam"), ("តាផូ", "Ta Phou"), ("ទ្រាស", "Treas")), strict=True
+    )
+}
 
 
 def said(english: str, language: str) -> str:
@@ -62,6 +74,21 @@ def said(english: str, language: str) -> str:
 
 
 # the model ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A forum; staff may move or cancel it."""
+
+    commune: str
+    starts: datetime
+    revision: int = 1
+    cancelled: bool = False
+
+    def said(self, number: int, language: str) -> str:
+        """How a list names it."""
+        moment = render(days.moment(self.starts), language)
+        return f"{moment}{'៖' if language == 'km' else ':'} Forum {number}"
 
 
 @dataclass
@@ -82,6 +109,7 @@ class Programme:
     """The open round of a commune."""
     rated: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """The services of an open round."""
+    forums: dict[int, Planned] = field(default_factory=dict)
 
     def communes(self) -> list[str]:
         return [code for code in COMMUNES if code not in self.off]
@@ -90,6 +118,10 @@ class Programme:
         """Digits and services that may be rated in a commune."""
         ids = [s for s in self.rated.get(self.rounds.get(commune, 0), ()) if s not in self.off]
         return {str(self.services[s][0]): s for s in ids}
+
+    def coming(self, commune: str, began: datetime) -> dict[int, Planned]:
+        """The forums of a commune that were still to come then."""
+        return {n: f for n, f in self.forums.items() if f.commune == commune and not f.cancelled and f.starts > began}
 
 
 @dataclass(frozen=True)
@@ -100,6 +132,7 @@ class Question:
     language: str
     commune: str = ""
     service: str = ""
+    forum: int = 0
 
 
 @dataclass(eq=False)
@@ -113,6 +146,7 @@ class Call:
     language: str
     commune: str | None
     version: int
+    began: datetime
     waits: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
     pile: list[Question] = field(default_factory=list)
@@ -148,6 +182,10 @@ class Model:
         self.known: dict[str, tuple[str | None, str | None]] = {}
         self.open: set[int] = set()
         self.ratings: dict[tuple[int, str, str | None, str], tuple[str, int]] = {}
+        self.heads: dict[tuple[int, str], int] = {}
+        self.news: dict[str, tuple[str, str]] = {}
+        """Who asked for news: in which language, of which commune."""
+        self.now: datetime
         self.calls: list[Call] = []
         self.version = 0
 
@@ -190,6 +228,10 @@ class Model:
                 return {score: score for score in SCORES}
             case "who":
                 return {str(number): who for number, who in enumerate(WHO.values(), 1)}
+            case "forum":
+                return {"1": "come", "2": "not"}
+            case "heads":
+                return {str(heads): str(heads) for heads in range(1, 9)}
             case "commune" | "other-commune":
                 return {str(COMMUNES.index(code) + 1): code for code in call.programme.communes()}
         return {}
@@ -208,7 +250,9 @@ class Model:
             case "who":
                 named = WHO
             case "menu":
-                named = {"Language": "language", "Who sees what": "protection"}
+                named = {"Forum news by SMS": "news", "Language": "language", "Who sees what": "protection"}
+                if call.programme.coming(call.now.commune, call.began):
+                    named |= {"Forums": "forums"}
                 if len(call.programme.communes()) > 1:
                     named = {"Other commune": "commune"} | named
                 if any(call.programme.rounds.get(code) for code in call.programme.communes()):
@@ -217,6 +261,13 @@ class Model:
                 return {"ខ្មែរ" if language == "km" else "Khmer": "km", "Khmer abc": "km-Latn", "English": "en"}
             case "withdraw":
                 named = {"Yes, remove": "yes", "No": "no"}
+            case "news":
+                named = {"Yes": "yes", "No": "no"}
+            case "forum":
+                named = {"We come": "come", "We do not come": "not"}
+            case "forums":
+                coming = call.programme.coming(call.now.commune, call.began)
+                return {forum.said(number, language): str(number) for number, forum in coming.items()}
             case _:
                 return {}
         return {said(label, language): value for label, value in named.items()}
@@ -251,6 +302,19 @@ class Model:
                 self.identify(call, who)
             case "menu", "commune":
                 call.pile.append(replace(now, kind="other-commune"))
+            case "menu", "forums":
+                first, *others = call.programme.coming(now.commune, call.began)
+                call.pile.append(replace(now, kind="forums") if others else replace(now, kind="forum", forum=first))
+            case "forums", number:
+                call.pile.append(replace(now, kind="forum", forum=int(number)))
+            case "forum", "come":
+                call.pile.append(replace(now, kind="heads"))
+            case "forum", _:
+                self.attend(call, 0)
+            case "heads", heads:
+                self.attend(call, int(heads))
+            case "news", answer:
+                self.ask_for_news(call, answer == "yes")
             case "menu", kind:
                 call.pile.append(replace(now, kind=kind))
             case "other-commune", code:
@@ -280,6 +344,8 @@ class Model:
 
     def speak(self, call: Call, language: str) -> None:
         self.known[call.phone] = (language, self.known.get(call.phone, (None, None))[1])
+        if call.phone in self.news:
+            self.news[call.phone] = (language, self.news[call.phone][1])
 
     def join(self, call: Call, commune: str) -> None:
         self.known[call.phone] = (self.known.get(call.phone, (None, None))[0], commune)
@@ -307,6 +373,38 @@ class Model:
             elif service in call.rated:
                 del self.ratings[round_id, call.phone, None, service]
         call.ending = said("Thank you!" if who == "under-15" else "Thank you! Received.", now.language)
+
+    def attend(self, call: Call, heads: int) -> None:
+        number, language = call.now.forum, call.now.language
+        shown, now = call.programme.forums[number], self.programme.forums[number]
+        if now.cancelled or now.revision != shown.revision or now.starts <= self.now:
+            changed = "This forum was moved or cancelled just now. Your answer was not kept. Please ask again."
+            call.ending = said(changed, language)
+            return
+        self.heads[number, call.phone] = heads
+        date = days.day(shown.starts)
+        if heads:
+            thanks = Words("Thank you! See you {date}, {time}, at {venue}.")
+            call.ending = render(thanks.given(date=date, time=days.hour(shown.starts), venue="Hall"), language)
+            return
+        name = Words("{commune} forum").given(commune=Name(*PLACES[call.now.commune]))
+        words = Words("Thank you. You do not come: {forum} {date}.").given(forum=name, date=date)
+        call.ending = render(words, language)
+
+    def ends(self, call: Call) -> datetime:
+        """When the forum that a call shows has begun."""
+        return call.programme.forums[call.now.forum].starts
+
+    def ask_for_news(self, call: Call, wants: bool) -> None:
+        language = call.now.language
+        if wants:
+            known = self.known.get(call.phone, (None, None))[0]
+            self.news[call.phone] = (known or self.default_language, call.now.commune)
+            words = Words("You will get SMS about forums in {commune}. No more: send OFF.")
+            call.ending = render(words.given(commune=Name(*PLACES[call.now.commune])), language)
+        else:
+            self.news.pop(call.phone, None)
+            call.ending = said("This phone gets no SMS about forums.", language)
 
     def deployed(self, call: Call) -> None:
         """New flows: the question is asked again from its first page; what waited is forgotten."""
@@ -349,6 +447,15 @@ MOVES = st.lists(
     min_size=1,
     max_size=9,
 )
+TO_FORUMS = st.lists(
+    st.tuples(
+        st.sampled_from(["to_forums"] * 10 + ["option", "back"]),
+        st.integers(0, 11),
+        st.sampled_from([str, khmer]),
+    ),
+    min_size=1,
+    max_size=8,
+)
 
 
 # both, side by side -------------------------------------------------------------------------------
@@ -385,12 +492,13 @@ class Machine(RuleBasedStateMachine):
         if before is not None:
             before.resumed = True
             call = Call(phone, provider, session, before.programme, before.language, before.commune,
-                        model.version, earlier=tuple(before.values), resumed=True)  # fmt: skip
+                        model.version, before.began, earlier=tuple(before.values), resumed=True)  # fmt: skip
             call.pile.append(Question("ask", call.language))
         else:
             language, commune = model.known.get(phone, (None, None))
             call = Call(phone, provider, session, deepcopy(model.programme),
-                        language or model.default_language, commune, model.version, waits=dialled)  # fmt: skip
+                        language or model.default_language, commune, model.version, self.clock.now,
+                        waits=dialled)  # fmt: skip
             model.begin(call)
         call.typed, call.dialled = list(dialled), len(dialled)
         model.calls.append(call)
@@ -405,11 +513,25 @@ class Machine(RuleBasedStateMachine):
         self.clock.forward(minutes=minutes)
         self.somebody_dials(call.phone, call.provider, "", moves)
 
-    @rule(which=st.integers(0, 3), moves=MOVES)
+    @rule(phone=st.sampled_from(PHONES), provider=st.sampled_from([WHOLE_PATH, LAST_INPUT]), moves=TO_FORUMS)
+    def somebody_asks_about_forums(self, phone: str, provider: str, moves: list[Move]) -> None:
+        self.somebody_dials(phone, provider, "", moves)
+
+    @rule(which=st.integers(0, 3), moves=MOVES | TO_FORUMS)
     @precondition(lambda self: self.live())
     def somebody_goes_on(self, which: int, moves: list[Move]) -> None:
         live = self.live()
         self.press(live[which % len(live)], moves)
+
+    @rule(how=st.integers(0, 3), moves=TO_FORUMS)
+    @precondition(lambda self: any(call.now.forum for call in self.live()))
+    def a_forum_changes_while_somebody_looks_at_it(self, how: int, moves: list[Move]) -> None:
+        call = next(call for call in self.live() if call.now.forum)
+        if how == 2:
+            self.clock.now = max(self.clock.now, min(call.touched + timedelta(minutes=9), self.model.ends(call)))
+        else:
+            self.change_forum(call.now.forum, cancel=how == 3)
+        self.press(call, moves)
 
     def press(self, call: Call, moves: list[Move]) -> None:
         for move, which, style in moves:
@@ -435,6 +557,18 @@ class Machine(RuleBasedStateMachine):
             return
         key = sorted(keys)[which % len(keys)]
         self.type(call, style(key), fixed[key] if fixed else self.model.labels(call)[keys[key]])
+
+    def to_forums(self, call: Call, which: int, style: Style) -> None:
+        """The shortest way to a forum's answer."""
+        fixed, printed = self.model.fixed(call), options(call.pages[call.page])
+        means = fixed or {key: self.model.labels(call).get(label, "") for key, label in printed.items()}
+        way = [key for key, value in means.items() if value in ("on", COMMUNES[0], "menu", "forums", "come")]
+        if way:
+            self.type(call, style(way[0]), means[way[0]])
+        elif "9" in printed and call.now.kind == "menu":
+            self.more(call, which, style)
+        else:
+            self.option(call, which, style)
 
     def nonsense(self, call: Call, which: int, style: Style) -> None:
         self.type(call, ("", "x", "#", "77", "🙂", "1a", "-2", "0 0", "6789", "១២", ".", "²")[which], None)
@@ -469,7 +603,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(["time_passes"] * 3 + ["provider_says_it_is_over", "deploy", "staff_switch",
-                                                    "staff_rename", "staff_open_a_round", "staff_close_a_round"]),
+                                                    "staff_rename", "staff_open_a_round", "staff_close_a_round",
+                                                    "staff_plan_a_forum", "staff_plan_a_forum",
+                                                    "staff_change_a_forum"]),
         which=st.integers(0, 3),
     )  # fmt: skip
     def meanwhile(self, what: str, which: int) -> None:
@@ -500,6 +636,38 @@ class Machine(RuleBasedStateMachine):
         name = NAMES[which % len(NAMES)]
         self.model.programme.services["health"] = (2, name)
         self.publish(update(services).where(services.c.id == "health").values(name_en=name))
+
+    @initialize(which=st.sampled_from([1, 2, 3]))
+    def staff_plan_a_forum(self, which: int) -> None:
+        number = len(self.model.programme.forums) + 1
+        if number > 4:
+            return
+        starts = (self.clock.now + timedelta(minutes=(9, 60, 6000, 600)[which])).astimezone(PHNOM_PENH)
+        self.model.programme.forums[number] = Planned(COMMUNES[which == 3], starts)
+        title, venue = (dict.fromkeys(LANGUAGES, text) for text in (f"Forum {number}", "Hall"))
+        values = {
+            "id": number, "commune": COMMUNES[which == 3], "title": json.dumps(title), "inviter": "RCEDO",
+            "starts": starts, "venue": json.dumps(venue), "note": "{}", "approved": True, "created": self.clock.now,
+        }  # fmt: skip
+        self.publish(forums.insert().values(values))
+
+    def staff_change_a_forum(self, which: int) -> None:
+        planned = self.model.programme.forums
+        numbers = [number for number, forum in planned.items() if not forum.cancelled]
+        if not numbers:
+            return
+        self.change_forum(numbers[which % len(numbers)], cancel=which == 3)
+
+    def change_forum(self, number: int, *, cancel: bool) -> None:
+        planned = self.model.programme.forums
+        if cancel:
+            planned[number] = replace(planned[number], cancelled=True)
+        else:
+            starts = planned[number].starts + timedelta(days=1)
+            planned[number] = replace(planned[number], starts=starts, revision=planned[number].revision + 1)
+        new = planned[number]
+        values = {"starts": new.starts, "revision": new.revision, "cancelled": new.cancelled}
+        self.publish(update(forums).where(forums.c.id == number).values(values))
 
     @initialize(which=st.sampled_from([0, 0, 3, None]))
     def a_round_may_be_open(self, which: int | None) -> None:
@@ -556,6 +724,7 @@ class Machine(RuleBasedStateMachine):
     def type(self, call: Call, typed: str, meant: str | None) -> None:
         """An input, and what the model makes of it: a value, `back`, `more`, or nothing."""
         self.clock.forward(seconds=1)
+        self.model.now = self.clock.now
         call.typed.append(typed)
         call.notice = False
         if call.version != self.model.version:
@@ -595,6 +764,8 @@ class Machine(RuleBasedStateMachine):
     def compare_options(self, call: Call, printed: dict[str, str]) -> None:
         """What is printed is what the digits mean."""
         labels, fixed, language = self.model.labels(call), self.model.fixed(call), call.now.language
+        if labels and not fixed and "9" not in printed:
+            assert set(labels) == {label for key, label in printed.items() if key != "0"}
         for key, label in printed.items():
             if key in "09" or call.now.kind == "protection":
                 continue
@@ -615,6 +786,15 @@ class Machine(RuleBasedStateMachine):
         assert len(kept) == len(rows), "two raters where there is one"
         assert kept == self.model.ratings
 
+    @invariant()
+    def the_same_people_come(self) -> None:
+        with self.house.store.read() as db:
+            replies = db.execute(select(forum_replies)).all()
+            asked = db.execute(select(contacts)).all()
+        phones = {self.house.keys.lookup(phone): phone for phone in PHONES}
+        assert {(row.forum_id, phones[row.phone]): row.heads for row in replies} == self.model.heads
+        assert {phones[row.phone]: (row.language, row.commune) for row in asked} == self.model.news
+
 
 def notices(language: str) -> Iterator[str]:
     """What is said to an input that is no answer."""
@@ -628,7 +808,18 @@ def notices(language: str) -> Iterator[str]:
 def empty(house: Installation) -> None:
     """As it was at the beginning, with no round and nobody known."""
     with house.store.write() as db:
-        for table in (answers, conversations, callers, round_services, round_communes, rounds):
+        for table in (
+            forum_replies,
+            forums,
+            contacts,
+            answers,
+            stale_days,
+            conversations,
+            callers,
+            round_services,
+            round_communes,
+            rounds,
+        ):
             db.execute(delete(table))
         db.execute(update(communes).values(active=True))
         db.execute(update(services).where(services.c.number < 5).values(active=True))

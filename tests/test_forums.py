@@ -325,6 +325,32 @@ class TestReminders:
         village.at_time(village.forum(draft).starts - A_DAY, 17)
         assert village.tick() == {}
 
+    def test_are_none_while_staff_hold_back_the_invitation(self, village: Village) -> None:
+        forum = village.approved()
+        with village.at.store.write() as db:
+            said = forum_plans.announcement(db, village.forum(forum))
+            assert said is not None
+            broadcasts.pause(db, village.at.settings, said.id, village.at.clock.now)
+        village.at_time(village.forum(forum).starts - A_DAY, 17)
+        assert village.tick() == {}
+        with village.at.store.write() as db:
+            broadcasts.resume(db, village.at.settings, said.id, village.at.clock.now)
+        village.post()
+        assert village.tick() == {"eve": 1}
+
+    def test_go_to_everybody_when_staff_ended_the_invitation_in_the_middle(self, village: Village) -> None:
+        village.phones.says = lambda m: Accepted(m.id) if m.number == SREY else Refused(Reason.THROTTLED, for_now=True)
+        forum = village.invited()
+        with village.at.store.write() as db:
+            said = forum_plans.announcement(db, village.forum(forum))
+            assert said is not None
+            broadcasts.cancel(db, village.at.settings, said.id, village.at.clock.now)
+        village.phones.says = lambda m: Accepted(m.id)
+        village.at_time(village.forum(forum).starts - A_DAY, 17)
+        assert village.tick() == {"eve": 2}
+        assert "reminds" in village.inbox(SREY)[1]
+        assert "OFF" in village.inbox(BORA)[0]
+
     def test_wait_for_the_end_of_a_pause(self, village: Village) -> None:
         forum = village.invited()
         starts = village.forum(forum).starts
@@ -415,6 +441,23 @@ class TestMoved:
         assert village.tick() == {"invitation": 1}
         assert village.inbox(SREY) == []
 
+    def test_whose_notice_staff_dropped_can_be_told_again(self, village: Village) -> None:
+        forum = village.invited()
+        village.move(forum, village.forum(forum).starts + 7 * A_DAY)
+        settings, now = village.at.settings, village.at.clock.now
+        with pytest.raises(forum_plans.NotNow), village.at.store.write() as db:
+            forum_changes.tell_again(db, settings, forum, village.author, now)
+        with village.at.store.write() as db:
+            said = forum_plans.announcement(db, village.forum(forum))
+            assert said is not None
+            broadcasts.cancel(db, settings, said.id, now)
+        assert village.tick() == {}
+        with village.at.store.write() as db:
+            forum_changes.tell_again(db, settings, forum, village.author, now)
+        village.approve(forum)
+        assert village.tick() == {"invitation": 1}
+        assert "moved to Wed 16/12" in village.inbox(SREY)[1]
+
     def test_before_anybody_was_told_waits_for_approval_as_an_invitation(self, village: Village) -> None:
         village.at_time(village.now, 20)
         forum = village.approved()
@@ -456,6 +499,7 @@ class TestMoved:
         village.tick()
         assert [("16/12" in text) for text in village.inbox(DEVI)] == [True]
         assert len(village.inbox(SREY)) == 1  # the invitation, before it stopped
+        assert village.states(forum) == {"accepted": 6}  # nothing was even written to who stopped
         with village.at.store.read() as db:
             assert forums.replies(db, forum).heads == 6
 

@@ -288,6 +288,7 @@ def test_the_preview_counts_exactly_what_is_written(
         ("wait…", [("…", "...", 5, 1)], "UCS-2", 1, 1, "wait..."),
         ("fee ១០០៛", [("១", "1", 5, 1), ("០", "0", 6, 2), ("៛", "R", 8, 1)], "UCS-2", 1, 1, "fee 100R"),
         ("good 👍🏽 " + 90 * "x", [("👍🏽", None, 6, 1)], "UCS-2", 2, 1, None),  # nothing stands for it
+        ("come to the office of ឃុំ, please", [("ឃុំ", None, 23, 1)], "UCS-2", 1, 1, None),  # a slip
         ("ok 中文 ok 中文 fine and well", [("中文", None, 4, 2)], "UCS-2", 1, 1, None),
         ("សួស្តី it’s", [], "UCS-2", 1, 1, None),  # Khmer takes UCS-2 in any case
         ("Ta Phou តាផូ", [], "UCS-2", 1, 1, None),

@@ -5,17 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, event, select, text, update
+from sqlalchemy.exc import OperationalError
 
+from gateway import broadcasts as sending
 from gateway import receipts as receipts_module
+from gateway.models import decisions
+from gateway.models.broadcasts import Stage, broadcasts
+from gateway.models.installation import set_pause
 from gateway.models.messages import (
+    PAUSED,
     Draft,
     Kind,
     State,
@@ -26,6 +34,7 @@ from gateway.models.messages import (
     receipts,
     write,
 )
+from gateway.models.store import Store
 from gateway.providers.base import (
     Accepted,
     Delivery,
@@ -65,7 +74,7 @@ class Provider(Sender):
     def __init__(
         self,
         says: Callable[[Outgoing], Outcome] | Outcome | None = None,
-        meanwhile: Callable[[Sequence[Outgoing]], None] = lambda batch: None,
+        meanwhile: Callable[[Sequence[Outgoing]], object] = lambda batch: None,
     ) -> None:
         self._says = says
         self.meanwhile = meanwhile
@@ -104,12 +113,41 @@ class House:
         house = self.installation
         return Outbox(house.store, house.keys, house.settings, provider or self.provider, now=house.clock)
 
-    def post(self, said: str = "hello", *, kind: Kind = Kind.ANSWER, number: str = ME, **other: Any) -> str:
+    def at(self, time_there: str, day: int = 24) -> None:
+        """It is this time of the programme's day."""
+        there = datetime.combine(date(2026, 11, day), clock_time.fromisoformat(time_there))
+        self.installation.clock.now = there.replace(tzinfo=self.installation.settings.zone).astimezone(UTC)
+
+    def post(
+        self, said: str = "hello", *, kind: Kind = Kind.ANSWER, number: str = ME, broadcast: int | None = None,
+        **other: Any,
+    ) -> str:  # fmt: skip
         """Puts a message into the outbox; its id."""
         times = {"not_before": self.now, "expires": self.now + A_DAY}
         draft = Draft(kind=kind, number=number, text=said, **{"provider": PROVIDER} | times | other)
         with self.installation.store.write() as db:
-            return write(db, self.installation.keys, draft, self.now)
+            message = write(db, self.installation.keys, draft, self.now)
+            db.execute(update(messages).where(messages.c.id == message).values(broadcast=broadcast))
+        return message
+
+    def broadcast(self, stage: Stage = Stage.APPROVED) -> int:
+        """One without messages; its id."""
+        values = {"kind": Kind.REMINDER, "title": "x", "texts": "{}", "audience": "{}", "stage": stage,
+                  "created": self.now, "changed": self.now}  # fmt: skip
+        with self.installation.store.write() as db:
+            made: int = db.execute(broadcasts.insert().values(values).returning(broadcasts.c.id)).scalar_one()
+        return made
+
+    def turn(self, broadcast: int, stage: Stage) -> None:
+        """It is paused, goes on, or is cancelled; its messages are not touched."""
+        with self.installation.store.write() as db:
+            this = broadcasts.c.id == broadcast
+            db.execute(update(broadcasts).where(this).values(stage=stage, changed=self.now))
+
+    def pauses(self, *days: int) -> None:
+        """Between these two days of the month the programme keeps silent."""
+        with self.installation.store.write() as db:
+            set_pause(db, (date(2026, 11, days[0]), date(2026, 11, days[1])) if days else None)
 
     def row(self, message: str) -> Any:
         with self.installation.store.read() as db:
@@ -205,17 +243,167 @@ def test_an_answer_overtakes_bulk_that_is_claimed_later(house: House, monkeypatc
     ],
 )
 def test_in_quiet_hours_only_answers_are_sent(house: House, time_there: str, sent: list[str]) -> None:
-    hour, minute = map(int, time_there.split(":"))
-    zone = house.installation.settings.zone
-    house.installation.clock.now = datetime(2026, 11, 24, hour, minute, 59, tzinfo=zone).astimezone(UTC)
+    house.at(f"{time_there}:59")
     house.post("answer")
     bulk = house.post("bulk", kind=Kind.TEST, expires=house.now + 2 * A_DAY)
     house.outbox().drain()
     assert house.provider.texts == sent
-    house.installation.clock.now = datetime(2026, 11, 25, 12, tzinfo=zone).astimezone(UTC)  # never lost, only later
+    house.at("12:00", day=25)  # never lost, only later
     house.outbox().drain()
     assert house.provider.texts == ["answer", "bulk"]
     assert house.state(bulk) == State.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("time_there", "sent"),
+    [("18:59", True), ("19:00", True), ("20:59", True), ("21:00", False), ("00:30", False), ("07:59", False)],
+)
+def test_an_urgent_notice_is_sent_until_nine_in_the_evening(house: House, time_there: str, sent: bool) -> None:
+    house.at(f"{time_there}:59")
+    house.post("urgent", kind=Kind.URGENT)
+    house.post("a notice", kind=Kind.NOTICE, not_before=house.now + 12 * A_DAY, expires=house.now + 13 * A_DAY)
+    house.outbox().drain()
+    assert house.provider.texts == ["urgent"] * sent
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(("time_there", "day"), [("08:00", 24), ("18:59", 26)])
+def test_between_the_days_of_a_pause_nothing_of_these_kinds_leaves(
+    house: House, kind: Kind, time_there: str, day: int
+) -> None:
+    """By the programme's days: its morning is the evening before in UTC."""
+    house.at(time_there, day)
+    message = house.post(str(kind), kind=kind, expires=house.now + 9 * A_DAY)
+    house.pauses(24, 26)
+    house.outbox().drain()
+    silent = kind in PAUSED
+    assert silent is (kind in ("invitation", "reminder", "tally", "poll", "result"))
+    assert house.state(message) == (State.QUEUED if silent else State.ACCEPTED)
+    house.at("08:00", 27)
+    house.outbox().drain()
+    assert house.state(message) == State.ACCEPTED
+
+
+def test_a_pause_that_is_over_or_taken_away_holds_nothing_back(house: House) -> None:
+    house.at("18:59", 23)
+    house.pauses(24, 26)
+    house.post("before", kind=Kind.POLL)
+    house.outbox().drain()
+    house.at("12:00", 25)
+    house.post("in it", kind=Kind.POLL)
+    house.outbox().drain()
+    assert house.provider.texts == ["before"]
+    house.pauses()
+    house.outbox().drain()
+    assert house.provider.texts == ["before", "in it"]
+
+
+@pytest.mark.parametrize(("stage", "state"), [(Stage.PAUSED, State.HELD), (Stage.CANCELLED, State.CANCELLED)])
+def test_what_comes_back_to_a_broadcast_that_was_stopped_meanwhile_goes_where_the_others_went(
+    house: House, stage: Stage, state: State
+) -> None:
+    broadcast = house.broadcast()
+    house.provider = Provider(THROTTLED, meanwhile=lambda batch: house.turn(broadcast, stage))
+    message = house.post(kind=Kind.REMINDER, broadcast=broadcast)
+    outbox = house.outbox()
+    outbox.drain()
+    assert house.state(message) == State.QUEUED  # it was on its way, and was refused for now
+    house.forward(10 * SECOND)
+    outbox.drain()
+    assert (house.state(message), len(house.provider.batches)) == (state, 1)
+
+
+def test_what_a_paused_broadcast_still_has_in_the_queue_is_not_sent_and_goes_when_it_goes_on(house: House) -> None:
+    broadcast = house.broadcast(Stage.PAUSED)
+    house.forward(timedelta(hours=2))  # so long ago that no sweep looks at it
+    message = house.post("bulk", kind=Kind.REMINDER, broadcast=broadcast)
+    house.post("other", kind=Kind.REMINDER, number=OTHER, broadcast=house.broadcast())
+    house.outbox().drain()
+    assert (house.provider.texts, house.state(message)) == (["other"], State.QUEUED)
+    house.turn(broadcast, Stage.APPROVED)
+    house.outbox().drain()
+    assert house.provider.texts == ["other", "bulk"]
+
+
+def test_what_is_kept_back_for_too_long_expires(house: House) -> None:
+    message = house.post(kind=Kind.REMINDER, broadcast=house.broadcast(Stage.PAUSED), expires=house.now + 5 * SECOND)
+    house.outbox().drain()
+    assert house.state(message) == State.HELD
+    house.forward(5 * SECOND)
+    house.outbox().drain()
+    assert house.state(message) == State.EXPIRED
+
+
+FORBIDDEN: dict[str, Callable[[House, int], None]] = {
+    "an opt-out": lambda house, broadcast: house.opts_out(ME),
+    "a pause of the broadcast": lambda house, broadcast: house.turn(broadcast, Stage.PAUSED),
+    "its end": lambda house, broadcast: house.turn(broadcast, Stage.CANCELLED),
+    "a pause of the programme": lambda house, broadcast: house.pauses(1, 30),
+    "the evening": lambda house, broadcast: house.at("19:00"),
+    "its expiry": lambda house, broadcast: house.forward(timedelta(hours=1)),
+}
+
+
+@pytest.mark.parametrize("why", FORBIDDEN)
+def test_what_is_claimed_and_then_forbidden_is_not_sent(house: House, why: str) -> None:
+    house.at("18:59")
+    broadcast = house.broadcast()
+    house.post("first", kind=Kind.TEST, number=OTHER)
+    message = house.post("bulk", kind=Kind.REMINDER, broadcast=broadcast, expires=house.now + timedelta(minutes=30))
+    moments = iter([False, False])
+    outbox = house.outbox()
+
+    def stopped() -> bool:
+        """Asked before a claim, and again before the claimed ones go out."""
+        if next(moments, None) is None:
+            return False
+        if house.state(message) == State.CLAIMED:
+            FORBIDDEN[why](house, broadcast)
+        return False
+
+    outbox.drain(stopped)
+    assert "bulk" not in house.provider.texts
+    house.forward(LEASE + SECOND)
+    house.outbox().drain()
+    assert "bulk" not in house.provider.texts
+    expected = {"an opt-out": "cancelled", "a pause of the broadcast": "queued", "its end": "queued",
+                "a pause of the programme": "queued", "the evening": "queued", "its expiry": "expired"}  # fmt: skip
+    assert house.state(message) == expected[why]
+
+
+@pytest.mark.parametrize("how_many", [0, 3000])
+def test_what_is_due_is_found_by_its_index(house: House, how_many: int) -> None:
+    """Without it a claim would look at every message there ever was."""
+    store, now = house.installation.store, house.now
+    rows = [
+        {
+            "id": f"{each:032}", "kind": "reminder", "priority": 4, "state": "queued" if each % 3 else "delivered",
+            "phone": each.to_bytes(16, "big"), "number": b"", "number_key": 1, "text": "x", "parts": 1,
+            "provider": PROVIDER, "attempts": 0, "not_before": now, "expires": now + A_DAY, "created": now,
+            "changed": now,
+        }
+        for each in range(how_many)
+    ]  # fmt: skip
+    with store.write() as db:
+        if rows:
+            db.execute(messages.insert(), rows)
+            db.exec_driver_sql("ANALYZE")
+    explain = "EXPLAIN QUERY PLAN " if store.is_sqlite else "EXPLAIN "
+    plans: list[str] = []
+
+    def look(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("SELECT messages.id, messages.parts"):
+            with store.engine.connect() as db:
+                plans.append("\n".join(str(line[-1]) for line in db.exec_driver_sql(explain + statement, parameters)))
+
+    event.listen(store.engine, "before_cursor_execute", look)
+    house.post()
+    house.outbox().drain(stops_after_claiming())
+    assert len(plans) == 2  # a look, and the claim
+    for plan in plans:
+        assert "ix_messages_due" in plan
+        for slow in ("SCAN messages", "Seq Scan on messages", "Sort", "TEMP B-TREE"):
+            assert slow not in plan
 
 
 def test_a_message_waits_for_its_time(house: House) -> None:
@@ -343,6 +531,43 @@ def test_what_is_refused_for_now_is_tried_again_after_pauses_then_refused(house:
     assert len(house.provider.batches) == len(PAUSES) + 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "pause"), [(None, 10), (5, 10), (10, 10), (45, 45), (7200, 7200), (999_999, 7200), (0, 10)]
+)
+def test_a_provider_that_asks_for_patience_gets_it_for_two_hours_at_most(
+    house: House, asked: float | None, pause: int
+) -> None:
+    house.provider = Provider(Refused(Reason.THROTTLED, for_now=True, after=asked))
+    message = house.post()
+    house.outbox().drain()
+    assert house.row(message).not_before - house.now == timedelta(seconds=pause)
+
+
+@pytest.mark.parametrize(("outcome", "for_now"), [(THROTTLED, True), (BAD_NUMBER, False)])
+def test_what_is_given_up_says_whether_it_may_be_tried_again(house: House, outcome: Outcome, for_now: bool) -> None:
+    house.provider = Provider(outcome)
+    message = house.post()
+    for _ in range(len(PAUSES) + 1):
+        house.outbox().drain()
+        house.forward(timedelta(hours=2))
+    assert (house.state(message), house.row(message).for_now) == (State.REFUSED, for_now)
+    with house.installation.store.write() as db:
+        assert decisions.try_again(db, [message], house.now) == for_now
+    house.provider = Provider()
+    house.outbox().drain()
+    assert house.provider.texts == ["hello"] * for_now
+
+
+def test_when_a_message_was_last_handed_over_is_kept(house: House) -> None:
+    house.provider = Provider(THROTTLED)
+    message = house.post()
+    assert house.row(message).sent is None
+    for _ in range(2):
+        house.outbox().drain()
+        assert house.row(message).sent == house.now
+        house.forward(10 * SECOND)
+
+
 def test_what_was_refused_for_now_and_then_taken_is_accepted(house: House) -> None:
     outcomes: list[Outcome] = [THROTTLED, Refused(Reason.NO_BALANCE, for_now=True), Accepted("p-1")]
     house.provider = Provider(lambda _: outcomes.pop(0))
@@ -355,8 +580,7 @@ def test_what_was_refused_for_now_and_then_taken_is_accepted(house: House) -> No
 
 
 def test_what_was_refused_for_now_expires_and_keeps_the_quiet_hours(house: House) -> None:
-    zone = house.installation.settings.zone
-    house.installation.clock.now = datetime(2026, 11, 24, 18, 59, 55, tzinfo=zone).astimezone(UTC)
+    house.at("18:59:55")
     house.provider = Provider(THROTTLED)
     answer = house.post("answer", expires=house.now + 5 * SECOND)
     bulk = house.post("bulk", kind=Kind.TEST)
@@ -552,6 +776,97 @@ def test_a_late_outcome_confirms_but_never_sends_again(house: House, outcome: Ou
     assert other.batches == []
 
 
+LATE = pytest.mark.parametrize("late", [Accepted("p-1"), THROTTLED, BAD_NUMBER, NO_ANSWER])
+
+
+def sent_again(house: House, message: str) -> None:
+    """Its worker takes too long, and staff decide that it did not go out."""
+    house.forward(LEASE + SECOND)
+    house.outbox().sweep()
+    with house.installation.store.write() as db:
+        assert decisions.send_again(db, [message], house.now) == 1
+
+
+@LATE
+def test_a_late_outcome_leaves_alone_what_another_has_claimed_since_staff_sent_it_again(
+    house: House, late: Outcome
+) -> None:
+    """Else it would belong to nobody, and never go out."""
+    message = house.post()
+    other = Provider()
+
+    def takes_long(_: Sequence[Outgoing]) -> None:
+        sent_again(house, message)
+        house.outbox(other).drain(stops_after_claiming())
+
+    house.outbox(Provider(late, meanwhile=takes_long)).drain()
+    assert house.state(message) == State.CLAIMED
+    house.forward(LEASE + SECOND)
+    house.outbox(other).drain()
+    assert (house.state(message), other.texts) == (State.ACCEPTED, ["hello"])
+
+
+@LATE
+def test_a_late_outcome_leaves_alone_what_another_is_sending_since_staff_sent_it_again(
+    house: House, late: Outcome
+) -> None:
+    """Else it would go out a third time."""
+    message = house.post()
+    going, go_on = threading.Event(), threading.Event()
+
+    def stands(_: Sequence[Outgoing]) -> None:
+        going.set()
+        assert go_on.wait(10)
+
+    other = Provider(meanwhile=stands)
+    with ThreadPoolExecutor(1) as pool:
+
+        def takes_long(_: Sequence[Outgoing]) -> None:
+            sent_again(house, message)
+            pool.submit(house.outbox(other).drain)
+            assert going.wait(10)
+
+        house.outbox(Provider(late, meanwhile=takes_long)).drain()
+        assert house.state(message) == (State.ACCEPTED if isinstance(late, Accepted) else State.SENDING)
+        go_on.set()
+    house.forward(timedelta(hours=1))
+    house.outbox(other).drain()
+    assert (house.state(message), other.texts) == (State.ACCEPTED, ["hello"])
+
+
+class Failing(Store):
+    """A database that goes away for so many transactions once `left` is set."""
+
+    left = 0
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        if self.left:
+            self.left -= 1
+            raise OperationalError("COMMIT", {}, Exception("the database is away"))
+        with super().write() as db:
+            yield db
+
+
+@pytest.mark.parametrize(("away", "state"), [(2, State.ACCEPTED), (99, State.UNCONFIRMED)])
+def test_what_a_provider_said_is_written_down_when_the_database_comes_back_soon(
+    house: House, monkeypatch: pytest.MonkeyPatch, away: int, state: State
+) -> None:
+    monkeypatch.setattr(outbox_module, "SETTLE_SECONDS", 0.4)
+    message = house.post()
+    house.installation.store = store = Failing(house.installation.settings.database)
+    house.provider.meanwhile = lambda batch: setattr(store, "left", away)
+    begun = time.monotonic()
+    with nullcontext() if state == State.ACCEPTED else pytest.raises(OperationalError):
+        house.outbox().drain()
+    assert time.monotonic() - begun < 2
+    store.left = 0
+    house.forward(LEASE + SECOND)
+    house.outbox().drain()
+    assert (house.state(message), house.provider.texts) == (state, ["hello"])
+    store.close()
+
+
 def test_workers_beside_each_other_never_send_a_message_twice(house: House) -> None:
     ids = [house.post(f"number {each}", kind=Kind.TEST if each % 3 else Kind.ANSWER) for each in range(200)]
     providers = [Provider(meanwhile=lambda batch: time.sleep(0.001)) for _ in range(4)]
@@ -600,6 +915,25 @@ def test_a_claim_does_not_wait_for_a_message_that_another_holds(house: House) ->
     assert house.provider.texts == ["free"]
     house.outbox().drain()
     assert house.provider.texts == ["free", "held"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_pauses_a_broadcast_does_not_wait_for_a_worker_and_the_sweep_finds_the_rest(house: House) -> None:
+    """They would wait for each other: a deadlock, and a page that says "not possible just now"."""
+    broadcast = house.broadcast()
+    held = house.post("held", kind=Kind.REMINDER, broadcast=broadcast)
+    other = house.post("other", kind=Kind.REMINDER, number=OTHER, broadcast=broadcast)
+
+    def pause() -> int:
+        with house.installation.store.write() as db:
+            return sending.pause(db, house.installation.settings, broadcast, house.now)
+
+    with ThreadPoolExecutor(1) as pool, house.installation.store.write() as db:
+        db.execute(select(messages).where(messages.c.id == held).with_for_update())
+        assert pool.submit(pause).result(timeout=10) == 1
+    assert (house.state(held), house.state(other)) == (State.QUEUED, State.HELD)
+    house.outbox().drain()
+    assert (house.state(held), house.provider.texts) == (State.HELD, [])
 
 
 # receipts -----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from gateway import broadcasts as sending
 from gateway import polls
+from gateway.config import LANGUAGES
 from gateway.contacts import subscribe
 from gateway.letters import Audience
 from gateway.models.broadcasts import broadcasts
@@ -47,8 +48,7 @@ def house(installation: Installation) -> Installation:
     """Thirty people of Ta Phou want messages, a third in each language."""
     with installation.store.write() as db:
         for i in range(30):
-            language = ("km", "km-Latn", "en")[i % 3]
-            subscribe(db, installation.keys, phone(i), language=language, commune=TA_PHOU, source="x",
+            subscribe(db, installation.keys, phone(i), language=LANGUAGES[i % 3], commune=TA_PHOU, source="x",
                       today=NOON.date())  # fmt: skip
     return installation
 
@@ -94,6 +94,7 @@ def test_a_question_becomes_a_draft_that_leads_to_its_broadcast(panel: Browser, 
     assert "Polls · Draft Clear? Sending Nothing is sent yet." in page
     assert "Closes 30 Nov 2026, 12:00" in page
     assert 'href="/admin/broadcasts/1"' in panel.get("/admin/polls/1").text
+    assert 'href="/admin/polls/1"' in panel.get("/admin/broadcasts/1").text
     with house.store.read() as db:
         row = db.execute(select(broadcasts)).one()
         plan = sending.plan_of(row)

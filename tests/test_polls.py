@@ -26,6 +26,7 @@ from gateway.menus.wording import render
 from gateway.models import metadata
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.conversations import conversations
+from gateway.models.installation import set_pause
 from gateway.models.messages import Kind, State, inbound, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as table
@@ -392,6 +393,19 @@ def test_a_poll_that_was_sent_to_the_end_stays_a_finished_broadcast(house: House
         assert {row.state for row in db.execute(select(messages).where(messages.c.kind == Kind.POLL))} == {
             State.ACCEPTED
         }
+
+
+def test_nothing_is_asked_in_a_pause_and_what_is_kept_back_beyond_the_close_never_goes(house: House) -> None:
+    at, poll = house.at, house.ask(closes=timedelta(days=3))
+    with at.store.write() as db:
+        set_pause(db, (house.now.date(), house.now.date() + timedelta(days=5)))
+    for days in range(7):
+        at.clock.forward(days=bool(days))
+        polls.close_due(at.store, at.keys, at.settings, house.now)
+        post(house)
+        with at.store.read() as db:
+            assert set(db.scalars(select(messages.c.state))) == {State.QUEUED if days < 3 else State.CANCELLED}
+    assert house.row(poll).closed
 
 
 def test_the_clock_closes_what_is_due_once(house: House) -> None:

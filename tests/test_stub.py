@@ -12,6 +12,7 @@ import pytest
 import requests
 from twilio.request_validator import RequestValidator
 
+from gateway.providers import wire
 from gateway.providers.base import (
     Accepted,
     Delivery,
@@ -100,13 +101,21 @@ def test_a_500_after_it_was_taken_leaves_the_message_in_doubt(provider: str) -> 
 
 
 @every_provider
-def test_an_answer_that_drips_holds_nobody_longer_than_the_deadline(provider: str) -> None:
+def test_an_answer_that_drips_is_not_waited_for(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.7)
     with playing(provider, drip=1) as stub, stub.sender() as sender:
         began = time.monotonic()
-        outcomes = sender.send(batch(2), 2)
+        outcomes = sender.send(batch(2), 30)
         assert time.monotonic() - began < 3
         assert stub.summary() == {"accepted": 2, "dripped": 2}
     assert outcomes == [Unknown(Reason.NO_ANSWER, "no answer in time")] * 2
+
+
+@every_provider
+def test_an_answer_that_begins_late_is_waited_for(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
+    with playing(provider, latency=0.6) as stub, stub.sender() as sender:
+        assert [type(outcome) for outcome in sender.send(batch(2), 30)] == [Accepted, Accepted]
 
 
 @every_provider

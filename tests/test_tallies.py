@@ -372,8 +372,9 @@ def keep(house: Installation, rows: list[Row]) -> None:
         leads = {(row.phone, row.service): row for row in reversed(rows)}
         values = [
             {
-                "lead": leads[row.phone, row.service] is row, "round_id": 1, "rater": f"{row.phone}{row.who}".encode()[:16].ljust(16), "service_id": row.service,
-                "indicator": OVERALL, "phone": bytes([row.phone]) * 16, "who": row.who, "commune": TA_PHOU,
+                "lead": leads[row.phone, row.service] is row, "round_id": 1, "service_id": row.service,
+                "rater": f"{row.phone}{row.who}".encode()[:16].ljust(16), "indicator": OVERALL,
+                "phone": bytes([row.phone]) * 16, "who": row.who, "commune": TA_PHOU,
                 "score": row.score, "day": first + timedelta(days=row.days), "channel": "ussd",
             }
             for row in rows

@@ -133,13 +133,14 @@ class House:
     def settings(self) -> Settings:
         return self.installation.settings
 
-    def run(self, *argv: str) -> subprocess.Popen[str]:
-        """A process of the gateway."""
+    def run(self, *argv: str, **more: str) -> subprocess.Popen[str]:
+        """A process of the gateway, with these settings."""
         settings = self.settings
         env = dict(os.environ) | {
             "DATA_DIR": str(settings.data_dir),
             "DATABASE_URL": settings.database,
             "REDIS_URL": self.redis.url,
+            **more,
         }
         log = (settings.data_dir / "log").open("a")
         process = subprocess.Popen(
@@ -148,8 +149,8 @@ class House:
         self.processes.append(process)
         return process
 
-    def mati(self, *command: str) -> subprocess.Popen[str]:
-        return self.run("-m", "gateway.cli", *command)
+    def mati(self, *command: str, **more: str) -> subprocess.Popen[str]:
+        return self.run("-m", "gateway.cli", *command, **more)
 
     def scripted(self, stage: str, *options: str) -> subprocess.Popen[str]:
         """A scripted worker that has come to a stage."""
@@ -348,11 +349,15 @@ def test_a_worker_killed_at_any_stage_never_makes_a_message_go_twice(
     killed.wait()
     assert len(handed(house)) == handed_over
     inst = house.installation
-    other = Outbox(inst.store, inst.keys, inst.settings, Noting(house.noted))
-    assert other.drain() == 0  # for the time of its leases nobody touches what it had
+
+    def drain() -> int:
+        """Another worker comes."""
+        return Outbox(inst.store, inst.keys, inst.settings, Noting(house.noted)).drain()
+
+    assert drain() == 0  # for the time of its leases nobody touches what it had
     with inst.store.write() as db:
         db.execute(update(messages).where(messages.c.lease.is_not(None)).values(lease=datetime.now(UTC) - LEASE))
-    assert other.drain() == len(ids) - in_doubt
+    assert drain() == len(ids) - in_doubt
     assert set(handed(house).values()) == {1}
     assert len(handed(house)) == len(ids) - in_doubt + handed_over
     with inst.store.read() as db:
@@ -451,6 +456,117 @@ def test_a_pump_goes_on_after_trouble(
     pump.start()
     assert done.wait(5)
     pump.stop()
+
+
+# a pump that must wait for its provider's rate -----------------------------------------------------
+
+
+@pytest.mark.parametrize("with_redis", [True, False])
+def test_a_burst_keeps_to_the_rate(house: House, with_redis: bool) -> None:
+    if not with_redis:
+        house.redis.kill()
+    for _ in range(40):
+        house.post()
+    begun = time.monotonic()
+    process = house.mati("worker", "--burst", SIMULATOR_RATE="20")
+    assert process.wait(20) == 0
+    assert time.monotonic() - begun > 1.0  # 20 at once, 20 in the second after
+    assert house.states() == {State.ACCEPTED}
+
+
+class Busy:
+    """A thousand reminders wait at a slow rate, at noon by a clock that goes on from there."""
+
+    def __init__(self, at: Installation, rate: float, redis_url: str = "") -> None:
+        self._begun, self._noon = time.monotonic(), at.clock.now
+        self.handed: list[tuple[float, str]] = []
+        self.looks = 0
+        self.at = at
+        at.settings = at.settings.model_copy(update={"simulator_rate": rate, "redis_url": redis_url})
+        rows = [
+            {
+                "id": f"{each:032}", "kind": "reminder", "priority": 4, "state": "queued",
+                "phone": each.to_bytes(16, "big"), "number": sealed.data, "number_key": sealed.key, "text": "come",
+                "parts": 1 + each % 2, "provider": "simulator", "attempts": 0, "not_before": self._noon,
+                "expires": self._noon + timedelta(days=1), "created": self._noon, "changed": self._noon,
+            }
+            for sealed in [at.keys.seal_number(ME)]
+            for each in range(1000)
+        ]  # fmt: skip
+        with at.store.write() as db:
+            db.execute(messages.insert(), rows)
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return self._noon + timedelta(seconds=time.monotonic() - self._begun)
+
+    def pump(self) -> pumps.Pump:
+        busy = self
+
+        class Fast(Sender):
+            name = "simulator"
+
+            def __init__(self) -> None:
+                pass
+
+            def send(self, batch: Sequence[Outgoing], seconds: float) -> list[Outcome]:
+                busy.handed += [(time.monotonic(), message.id) for message in batch]
+                return [Accepted(f"p-{message.id}") for message in batch]
+
+        outbox = Outbox(self.at.store, self.at.keys, self.at.settings, Fast(), now=self.now)
+        return pumps.Pump(outbox, "simulator", pumps.Signals())
+
+    def answer(self) -> str:
+        """Somebody writes, and is answered."""
+        now = self.now()
+        draft = Draft(Kind.ANSWER, ME, "Thank you!", "simulator", now, now + timedelta(minutes=15))
+        with self.at.store.write() as db:
+            return write(db, self.at.keys, draft, now)
+
+    def wait_for(self, message: str) -> float:
+        return wait_for(lambda: any(message == one for _, one in self.handed))
+
+
+@pytest.mark.parametrize("is_woken", [True, False])
+@pytest.mark.parametrize("with_redis", [True, False])
+def test_an_answer_goes_out_at_once_while_a_thousand_reminders_wait(
+    installation: Installation, redis: RedisServer, is_woken: bool, with_redis: bool
+) -> None:
+    busy = Busy(installation, 10, redis.url if with_redis else "")
+    running = [busy.pump(), busy.pump()]
+    for pump in running:
+        pump.start()
+    wait_for(lambda: len(busy.handed) > 8)
+    took = []
+    for _ in range(3):
+        time.sleep(0.4)
+        answer = busy.answer()
+        if is_woken:
+            for pump in running:
+                pump.wake()
+        took.append(busy.wait_for(answer))
+    for pump in running:
+        pump.stop()
+    assert min(took) < (0.4 if is_woken else 0.8)
+    assert max(took) < 2
+    by_time = [sum(1 for at, _ in busy.handed if begun <= at < begun + 1) for begun, _ in busy.handed]
+    assert max(by_time) <= 21  # a burst, and a second's worth
+
+
+@sqlite_only
+def test_a_pump_whose_rate_is_used_up_waits_and_stops_when_told(installation: Installation) -> None:
+    busy = Busy(installation, 0.5)
+    pump = busy.pump()
+    pump.start()
+    wait_for(lambda: busy.handed)
+    time.sleep(0.3)
+    looks = busy.looks
+    time.sleep(1.0)
+    assert busy.looks - looks <= 4  # no more than one round of them
+    begun = time.monotonic()
+    pump.stop()
+    assert time.monotonic() - begun < 0.5
+    assert len(busy.handed) == 1
 
 
 # the clock ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,8 @@ from gateway.menus.wording import render
 from gateway.models import broadcasts as table
 from gateway.models import staff
 from gateway.models.messages import State, messages, opt_out
-from gateway.providers.base import Accepted, Outcome, Outgoing, Sender
+from gateway.providers.base import Accepted, InboundSms, Outcome, Outgoing, Sender, UssdStep
+from gateway.sms import SmsDesk
 from gateway.workers.outbox import Outbox
 from tests.conftest import Installation
 
@@ -167,6 +169,23 @@ class Village:
         """Staff cancel a forum."""
         with self.at.store.write() as db:
             forum_changes.cancel(db, self.at.settings, forum_id, self.author, self.at.clock.now)
+
+    def texts(self, number: str, text: str) -> str:
+        """Somebody sends an SMS; what is said to it, or nothing."""
+        before = len(self.phones.inboxes[number])
+        desk = SmsDesk(self.at.store, self.at.keys, self.at.settings, self.at.conversations(), self.at.clock)
+        desk.receive(InboundSms("simulator", secrets.token_hex(8), number, text))
+        self.post()
+        said = self.phones.inboxes[number][before:]
+        del self.phones.inboxes[number][before:]
+        return said[0] if said else ""
+
+    def dials(self, number: str, *digits: str) -> str:
+        """Somebody dials and presses digits; the last screen."""
+        talks, session = self.at.conversations(), secrets.token_hex(8)
+        for end in range(len(digits) + 1):
+            screen = talks.ussd(UssdStep("simulator", session, number, path=digits[:end]))
+        return screen.text
 
     def states(self, forum_id: int) -> dict[str, int]:
         """How the messages about a forum stand."""

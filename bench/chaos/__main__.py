@@ -28,7 +28,8 @@ from bench.chaos.watch import Watch
 from gateway.config import Settings
 from gateway.errors import Told
 
-RESULTS = Path(__file__).parents[1] / "results" / "chaos.md"
+ROOT = Path(__file__).parents[2]
+RESULTS, PAGE = ROOT / "bench" / "results" / "chaos.md", ROOT / "docs" / "chaos.md"
 MESSAGES = 10_000
 FEWEST = 200
 NAMES = [row.name for row in ROWS]
@@ -45,28 +46,27 @@ def main(names: tuple[str, ...], messages: int) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="mati-chaos-"))
     os.chdir(folder)  # away from a developer's .env
-    began, played = time.monotonic(), []
+    began = time.monotonic()
+    played: list[Figures] = []
     try:
         with servers(folder) as both:
             for row in wanted:
                 played.append(play(row, both, messages))
                 click.echo(table.line(played[-1]))
     except KeyboardInterrupt:
+        shutil.rmtree(folder)
         sys.exit("stopped")
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # tidying up is not cut short
-        well = len(played) == len(wanted) and all(figures.well for figures in played)
-        left = leftovers(folder)
-        if well:
-            shutil.rmtree(folder)
-        elif played:
-            click.echo(f"what the processes said is kept in {folder}")
+    shutil.rmtree(folder / "pg")
     text = table.text(played, messages, time.monotonic() - began)
     click.echo(f"\n{text}")
     if not names and messages == MESSAGES:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(text)
-    sys.exit(0 if well and not left else 1)
+        table.quote(PAGE, text)
+    if all(figures.well for figures in played):
+        shutil.rmtree(folder)
+    else:
+        sys.exit(f"what the processes said is kept in {folder}")
 
 
 def play(row: Row, both: Servers, messages: int) -> Figures:

@@ -70,10 +70,14 @@ def four_workers(play: Play) -> None:
     play.workers(4)
 
 
-def kill(play: Play) -> None:
-    """The only worker is killed fifty times in the midst of sending, and started again at once."""
+def kill(times: int) -> Callable[[Play], None]:
+    """The only worker is killed in the midst of sending, and started again at once."""
+    return lambda play: _kill(play, times)
+
+
+def _kill(play: Play, times: int) -> None:
     (worker,) = play.workers(1)
-    for share in play.spread(50):
+    for share in play.spread(times):
         play.until_taken(share)
         worker.kill()
         play.fault()
@@ -176,8 +180,11 @@ def clocks(play: Play) -> None:
 
 
 def hour(play: Play) -> None:
-    """One worker's clock jumps an hour ahead and back, then the clocks of all."""
-    play.workers(2)
+    """One worker's clock jumps an hour ahead and back, then the clocks of all; meanwhile a worker is killed.
+
+    The killed one leaves leases that end in an hour.
+    """
+    _, other = play.workers(2)
     everybody = ("worker", "worker 2", "web", "clock")
     for share, roles, lead in (
         (0.2, ("worker",), HOUR), (0.4, ("worker",), 0.0), (0.55, everybody, HOUR), (0.75, everybody, 0.0)
@@ -186,6 +193,10 @@ def hour(play: Play) -> None:
         for role in roles:
             play.ground.move_clock(role, lead)
         play.fault()
+        if lead and "worker 2" in roles:
+            other.kill()
+            play.fault()
+            other.start()
 
 
 def up(play: Play) -> None:
@@ -200,8 +211,8 @@ def up(play: Play) -> None:
 
 
 ROWS: tuple[Row, ...] = (
-    Row("kill", "a worker killed 50 times", kill, a_batch),
-    Row("kill-at", "the same, by a provider that is not told our id", kill, a_batch,
+    Row("kill", "a worker killed 50 times", kill(50), a_batch),
+    Row("kill-at", "a worker killed 10 times; the provider is not told our id", kill(10), a_batch,
         provider="africastalking", leaves_doubt=True),
     Row("everything", "worker, web, clock, Valkey, PostgreSQL killed at once, 5 times", everything, a_batch),
     Row("sqlite", "on SQLite: `mati up` killed as a whole, 5 times", up, a_batch, on_sqlite=True),
@@ -221,6 +232,6 @@ ROWS: tuple[Row, ...] = (
     Row("receipts", "receipts three times and shuffled", one_worker, none,
         stub=("--receipt-copies", "3", "--reorder", "--seed", "1"), stub_counts="receipts_sent"),
     Row("clocks", "two clocks, and 50 letters written by two at once", clocks, none, writes=True),
-    Row("hour", "the clock moved by an hour, 4 times", hour, a_batch, own_clocks=True),
+    Row("hour", "the clock moved by an hour, 4 times; a worker killed then", hour, a_batch, own_clocks=True),
 )  # fmt: skip
 """In the order of the table."""

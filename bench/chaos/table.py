@@ -14,6 +14,7 @@ from bench.chaos.rows import Row
 
 LONGEST_PAUSE = 10.0
 """Seconds within which sending goes on."""
+MARKS = ("<!-- written by make chaos -->", "<!-- until here -->")
 HEAD = (
     "row",
     "faults",
@@ -23,7 +24,7 @@ HEAD = (
     "of at most",
     "left in doubt",
     "longest pause",
-    "a second",
+    "messages/s",
     "",
 )
 
@@ -84,6 +85,13 @@ def text(played: Sequence[Figures], messages: int, seconds: float) -> str:
     when = f"{messages:,} messages a row. {datetime.now(UTC):%d %B %Y}, {seconds / 60:.0f} minutes; {machine()}."
     wrong = [f"- {figures.row.name}: {failure}" for figures in played for failure in figures.failures]
     return "\n".join([when, "", *lines, *(["", *wrong] if wrong else []), ""])
+
+
+def quote(page: Path, written: str) -> None:
+    """Puts the table into a page of the docs, between its two marks."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    page.write_text(f"{before}{MARKS[0]}\n{written}{MARKS[1]}{after}")
 
 
 def machine() -> str:

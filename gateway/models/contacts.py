@@ -122,7 +122,7 @@ def communes_of_contacts(db: Connection) -> Sequence[tuple[str, str, str]]:
     """The communes in which there are contacts: code, Khmer and English name."""
     here = places.c.code.in_(select(contacts.c.commune))
     found = select(places.c.code, places.c.name_km, places.c.name_en).where(here).order_by(places.c.code)
-    return db.execute(found).tuples().all()
+    return [(code, km, en) for code, km, en in db.execute(found)]
 
 
 _EACH = (

@@ -38,4 +38,4 @@ def _may_go(now: datetime) -> tuple[Any, ...]:
 
 
 def _anew(now: datetime) -> dict[str, Any]:
-    return {"attempts": 0, "reason": None, "for_now": False, "not_before": now, "worker": None}
+    return {"attempts": 0, "reason": None, "for_now": False, "not_before": now}

@@ -72,6 +72,8 @@ class Move(enum.Enum):
     LAPSE = ({State.CLAIMED}, State.QUEUED)
     BEGIN = ({State.CLAIMED}, State.SENDING)
     ACCEPT = ({State.SENDING, State.UNCONFIRMED}, State.ACCEPTED)
+    SPARE = ({State.SENDING}, State.QUEUED)
+    """Its worker died or was frozen before it handed it over: the worker's journal proves it."""
     DEFER = ({State.SENDING}, State.QUEUED)
     REFUSE = ({State.SENDING}, State.REFUSED)
     DOUBT = ({State.SENDING}, State.UNCONFIRMED)
@@ -173,7 +175,7 @@ inbound = Table(
     Column("text", LargeBinary, nullable=False),  # sealed; purged after 7 days (DOMAIN.md, Privacy)
     Column("text_key", Integer, nullable=False),
     Column("received", Moment, nullable=False, index=True),
-    Column("answer", ForeignKey("messages.id", ondelete="SET NULL")),
+    Column("answer", ForeignKey("messages.id", ondelete="SET NULL"), index=True),  # else each message removed reads all
     Column("was_menu", SmallInteger, nullable=False),  # answered with the menu because it was not understood
     Column("letter", Integer),  # the broadcast of the weekly letter that it answered
 )
@@ -270,6 +272,15 @@ def move_where(db: Connection, what: Move, now: datetime, *conditions: Any, **ch
     """Moves all messages that meet conditions, as far as the table of moves lets them; returns how many."""
     statement = update(messages).where(messages.c.state.in_(what.leaves), *conditions)
     return db.execute(statement.values(state=what.to, changed=now, **change)).rowcount
+
+
+def move_idle(db: Connection, what: Move, now: datetime, *conditions: Any, **change: Any) -> int:
+    """As `move_where`, but leaves alone what somebody moves just now: to wait for workers may be to wait for ever.
+
+    What is left out is found by the next sweep.
+    """
+    idle = select(messages.c.id).where(messages.c.state.in_(what.leaves), *conditions)
+    return move_where(db, what, now, messages.c.id.in_(idle.with_for_update(skip_locked=True)), **change)
 
 
 def opt_out(db: Connection, phone: bytes, day: date, source: str) -> bool:

@@ -61,8 +61,9 @@ weekly_letters = Table(
     Column("copy", SmallInteger, primary_key=True),  # 1, and from 2 on what staff sent again
     Column("round_id", ForeignKey("rounds.id"), nullable=False),
     Column("lines", Text, nullable=False),  # JSON: what it says of each service
-    Column("broadcast", ForeignKey("broadcasts.id"), nullable=False),
+    Column("broadcast", ForeignKey("broadcasts.id"), nullable=False, index=True),
 )
+Index("ix_weekly_letters_week", weekly_letters.c.week, weekly_letters.c.commune)
 
 council_replies = Table(
     "council_replies",

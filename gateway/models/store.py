@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,11 @@ class StoreProblem(Told):
 class Store:
     """The database of one installation."""
 
-    def __init__(self, url: str, pool_size: int = 10) -> None:
+    def __init__(self, url: str, pool_size: int = 10, idle_seconds: int | None = None) -> None:
+        """`idle_seconds`: PostgreSQL cuts off a transaction that does nothing for longer.
+
+        Its process is frozen then, and others wait for the rows that it holds.
+        """
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options = {"pool_size": pool_size, "max_overflow": pool_size, "hide_parameters": True}
@@ -49,6 +54,8 @@ class Store:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             self.engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, **options)
+            if idle_seconds:
+                event.listen(self.engine, "connect", partial(_cut_off_idle, idle_seconds))
         self._writer: Engine = self.engine.execution_options(writes=True)
 
     @contextmanager
@@ -155,6 +162,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _cut_off_idle(seconds: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{seconds}s'")
+    cursor.close()
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

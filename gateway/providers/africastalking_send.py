@@ -17,7 +17,7 @@ from africastalking.SMS import SMSService
 
 from gateway.config import Settings
 from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown, with_wait
-from gateway.providers.wire import Answer, Lost, NotSent, Wire
+from gateway.providers.wire import Answer, Lost, NotSent, Wire, telling
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class AfricasTalkingSender(Sender):
     """Sends over at most `THREADS` connections; the sandbox's host goes with its user name, `sandbox`."""
 
     name = "africastalking"
+    tells = True
 
     def __init__(self, settings: Settings) -> None:
         self._wire = Wire(THREADS)
@@ -108,7 +109,8 @@ class AfricasTalkingSender(Sender):
             now = time.monotonic()
             if now > begin_by:
                 raise NotSent("not sent: the others took the time")
-            answer = self._service.send(messages[0].text, numbers, sender_id=self._sender, timeout=end - now)
+            with telling(*(message.goes_out for message in messages)):
+                answer = self._service.send(messages[0].text, numbers, sender_id=self._sender, timeout=end - now)
             return [with_wait(settled, answer.wait) for settled in _settled(answer, numbers)]
         except NotSent as problem:
             outcome = Refused(Reason.GATEWAY_DOWN, True, str(problem))

@@ -9,7 +9,7 @@ import dataclasses
 import enum
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -194,6 +194,8 @@ class Outgoing:
     number: str
     """E.164."""
     text: str
+    goes_out: Callable[[], None] = dataclasses.field(default=lambda: None, compare=False, repr=False)
+    """Called just before the first byte of its request goes out, by a sender that `tells`; an OSError keeps it back."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,8 @@ class Sender(ABC):
     """
 
     name: ClassVar[str]
+    tells: ClassVar[bool] = False
+    """Whether it calls `goes_out` of each message; else all of a batch count as gone out once it has them."""
 
     @abstractmethod
     def __init__(self, settings: Settings) -> None: ...

@@ -12,7 +12,7 @@ import structlog
 
 from gateway.config import Settings
 from gateway.providers.base import Outcome, Outgoing, Reason, Refused, Sender, Unknown, with_wait
-from gateway.providers.wire import Answer, Lost, NotSent, Wire
+from gateway.providers.wire import Answer, Lost, NotSent, Wire, telling
 
 log = structlog.get_logger()
 
@@ -25,6 +25,8 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 
 class OneByOne(Sender):
     """Sends over at most `THREADS` connections; a provider says how it asks and what an answer means."""
+
+    tells = True
 
     def __init__(self, settings: Settings) -> None:
         self._wire = Wire(THREADS)
@@ -56,7 +58,8 @@ class OneByOne(Sender):
             now = time.monotonic()
             if now > begin_by:
                 raise NotSent("not sent: the others took the time")
-            answer = self.request(message, end - now)
+            with telling(message.goes_out):
+                answer = self.request(message, end - now)
             return with_wait(self.outcome(message, answer), answer.wait)
         except NotSent as problem:
             return Refused(Reason.GATEWAY_DOWN, True, str(problem))

@@ -10,15 +10,19 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import queue
 import re
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
+from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
 
 import requests
@@ -31,6 +35,12 @@ MOST_BYTES = 1024 * 1024
 """Of an answer's body; what is longer is cut here."""
 CONNECT_SECONDS = 5.0
 """For each of a host's addresses, and for the handshake."""
+ANSWER_SECONDS = 5.0
+LEAST_SPEED = 1024.0
+"""Once an answer has begun, it has this long, and so many bytes a second more: one that drips must not hold up others.
+
+(One that begins late is waited for.)
+"""
 IDLE_SECONDS = 4.0
 """A connection unused for longer is not used again: the server may close it just then, and a message would be in doubt.
 
@@ -120,21 +130,40 @@ class _Attempt:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
+        self.allowed = math.inf
+        """Until when, by the answer's speed so far."""
         self.step = "the start"
         self.out = False
 
     @property
     def over(self) -> bool:
-        return time.monotonic() >= self._end
+        return time.monotonic() >= min(self._end, self.allowed)
 
     def left(self, most: float = 3600.0) -> float:
         """Seconds. Raises TimeoutError when there are none."""
         if self.over:
             raise TimeoutError("the request's time is over")
-        return min(max(self._end - time.monotonic(), 0.001), most)
+        return min(max(min(self._end, self.allowed) - time.monotonic(), 0.001), most)
+
+    def came(self, count: int) -> None:
+        """So many bytes of the answer came."""
+        if self.allowed == math.inf:
+            self.allowed = time.monotonic() + ANSWER_SECONDS
+        self.allowed += count / LEAST_SPEED
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("_attempt")
+_told: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("_told", default=())
+
+
+@contextmanager
+def telling(*whom: Callable[[], None]) -> Iterator[None]:
+    """In this block a request calls these just before its first byte goes out; an OSError of theirs keeps it back."""
+    token = _told.set(whom)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 class _TimedReads(io.RawIOBase):
@@ -148,7 +177,9 @@ class _TimedReads(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._attempt.left())
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._attempt.came(count or 0)
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -166,6 +197,8 @@ class _Http(HTTPConnection):
 
     response_class = _Response
     _used = 0.0
+    _held: bytearray | None = None
+    """What was written of a request that has not gone out."""
 
     @property
     def is_connected(self) -> bool:
@@ -190,17 +223,43 @@ class _Http(HTTPConnection):
             return sock
         raise problem
 
-    def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        """Sends the first bytes of the request."""
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Sends a request, head and body together."""
         if self.sock is None:
             self.connect()
-        attempt = _attempt.get()
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)
+            data = bytes(self._held)
+        finally:
+            self._held = None
+        self._let_go(data)
+
+    def _let_go(self, data: bytes) -> None:
+        """Sends a whole request, having told of it.
+
+        A process killed between telling and sending leaves a message in doubt that never went out, so the two follow
+        one upon the other: what the system takes at once goes first, and only then there is waiting.
+        """
+        attempt, told = _attempt.get(), _told.get()
+        attempt.allowed = math.inf  # a proxy may have answered before
         attempt.left()
+        assert self.sock is not None
+        self.sock.settimeout(0)
+        for tell in told:
+            tell()
         attempt.out = True
-        super().endheaders(*args, **kwargs)
+        try:
+            sent = self.sock.send(data[:_TLS_RECORD])
+        except (BlockingIOError, SSLWantReadError, SSLWantWriteError):
+            sent = 0
+        self.send(data[sent:])
 
     def send(self, data: Any) -> None:
         """Sends bytes, a TLS record at a time: `ssl` counts its timeout anew for each."""
+        if self._held is not None:
+            self._held += data
+            return
         for start in range(0, len(data), _TLS_RECORD):
             if self.sock is not None:
                 self.sock.settimeout(_attempt.get().left())

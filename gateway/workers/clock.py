@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from gateway import forum_times, weekly
+from gateway import forum_times, polls, weekly
 from gateway.config import Settings
 from gateway.conversation import utc_now
 from gateway.models import pace

@@ -1,20 +1,24 @@
 """Sends what stands in the outbox: claim, send, settle.
 
 The database is the queue. A claim has a lease: a worker that dies before it sent gives its messages back, one
-that dies while sending leaves them `unconfirmed`, and nothing is ever sent twice by itself (DESIGN.md, The outbox).
+that dies while sending leaves `unconfirmed` what it may have handed over (its journal says what it did not), and
+nothing is ever sent twice by itself (DESIGN.md, The outbox).
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, update
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from gateway import routing
 from gateway.config import Settings
@@ -38,6 +42,7 @@ from gateway.models.store import Store
 from gateway.privacy import KeyProblem, Keys
 from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
 from gateway.receipts import apply_kept
+from gateway.workers.journal import HANDS_OVER_SECONDS, SLOTS, Journal, take_over
 from gateway.workers.pace import Pace
 from gateway.workers.policy import kinds_now, retry_after
 from gateway.workers.sweep import sweep
@@ -48,9 +53,13 @@ LEASE = timedelta(seconds=60)
 DEADLINE_SECONDS = 30.0
 SETTLE_SECONDS = 8.0
 """So long it is tried to write down what a provider said, when the database has just gone away."""
+AWAY = (OperationalError, InterfaceError, InternalError)
+"""The last: PostgreSQL cut the transaction off, for this process was frozen in the middle of it."""
 CLAIM = 256
 MICRO_BATCH = 32
 """What a worker that is killed can leave unconfirmed."""
+assert MICRO_BATCH <= SLOTS
+assert DEADLINE_SECONDS < HANDS_OVER_SECONDS < LEASE.total_seconds()
 SWEEP_EVERY = timedelta(seconds=5)
 WORTH_SECONDS = 0.5
 """Bulk waits until so much of the rate has gathered: claims of a message each would cost more than they send."""
@@ -69,14 +78,18 @@ class Outbox:
         settings: Settings,
         sender: Sender,
         now: Callable[[], datetime] = utc_now,
+        journals: Path | None = None,
     ) -> None:
+        """`journals`: the folder of the journals; without it a worker that dies leaves more in doubt."""
         self._store = store
         self._keys = keys
         self._settings = settings
         self._zone = settings.zone
         self._sender = sender
         self._now = now
-        self._worker = secrets.token_hex(8)
+        self._journals = journals
+        self._journal: Journal | None = None
+        self._begin_life()
         self._pace = Pace(store, settings, sender.name)
         self._swept: datetime | None = None
         self._a_second = CLAIM
@@ -84,6 +97,26 @@ class Outbox:
 
     def drain(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Sends what is due until nothing is, or the rate is used up; returns how many messages were handed over."""
+        try:
+            return self._drain(stopped)
+        except Exception:
+            if self._in_hand:
+                self._begin_life()
+            raise
+
+    def _begin_life(self) -> None:
+        """Under a new name; what it had in hand is left as by a dead worker, for nothing of it is under way."""
+        if self._journal:
+            self._journal.close()
+            self._journal = None
+        self._worker, self._in_hand = secrets.token_hex(8), False
+        if self._journals:
+            try:
+                self._journal = Journal(self._journals, self._worker)
+            except OSError as error:
+                log.warning("outbox.no_journal", error=str(error), note="a worker that dies leaves more in doubt")
+
+    def _drain(self, stopped: Callable[[], bool]) -> int:
         sent = 0
         while not stopped():
             self._sweep_now_and_then()
@@ -95,12 +128,15 @@ class Outbox:
                 if stopped():
                     return sent
                 sent += self._send(ids[start : start + MICRO_BATCH])
+            self._in_hand = False
             self._a_second = max(MICRO_BATCH, int(len(ids) / max(time.monotonic() - began, 0.001)))
         return sent
 
     def sweep(self) -> None:
         """Takes back what lost its worker, lets lapse what is too old, applies receipts that came early."""
         self._swept = self._now()
+        if self._journals:
+            take_over(self._store, self._journals, self._swept)
         with self._store.write() as db:
             sweep(db, self._swept, self._zone)
 
@@ -122,12 +158,14 @@ class Outbox:
             worth = first if waiting[0].kind == Kind.ANSWER else min(wanted, self._pace.rate * WORTH_SECONDS)
             self.rest = self._pace.seconds_until(max(first, worth), grant.left)
             return []
+        self._in_hand = True
         with self._store.write() as db:
             next_ones = self._due(db, now).limit(min(len(waiting), grant.segments)).with_for_update(skip_locked=True)
             rows = list(_within(grant.segments, db.execute(next_ones).all()))
             ids = [row.id for row in rows]
             move(db, Move.CLAIM, ids, now, lease=now + LEASE, worker=self._worker)
         self._pace.give_back(grant.segments - sum(row.parts for row in rows))
+        self._in_hand = bool(ids)
         return ids
 
     def _due(self, db: Connection, now: datetime) -> Select[Any]:
@@ -155,14 +193,20 @@ class Outbox:
         if not rows:
             return 0
         batch, outcomes = self._unsealed(rows)
+        if self._journal:
+            self._journal.begin([message.id for message in batch])
+            if not self._sender.tells:
+                for message in batch:
+                    message.goes_out()
         said = self._sender.send(batch, DEADLINE_SECONDS) if batch else []
         outcomes |= {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
-        given_up = time.monotonic() + SETTLE_SECONDS
+        given_up = math.inf
         while True:
             try:
                 self._settle_all(rows, outcomes, said)
                 return len(batch)
-            except (OperationalError, InterfaceError) as error:  # what is not written down now, nobody knows later
+            except AWAY as error:  # what is not written down now, nobody knows later
+                given_up = min(given_up, time.monotonic() + SETTLE_SECONDS)
                 if time.monotonic() >= given_up:
                     raise
                 log.warning("outbox.settles_again", error=type(error).__name__)
@@ -170,11 +214,12 @@ class Outbox:
 
     def _unsealed(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
         """What is to be handed over, and the outcome of what cannot be: it must not hold back the others."""
+        goes_out = self._journal.goes_out if self._journal else _nobody_asks
         batch: list[Outgoing] = []
         outcomes: dict[str, Outcome] = {}
         for row in rows:
             try:
-                batch.append(Outgoing(row.id, number_of(self._keys, row), row.text))
+                batch.append(Outgoing(row.id, number_of(self._keys, row), row.text, partial(goes_out, row.id)))
             except KeyProblem as problem:
                 outcomes[row.id] = Refused(Reason.SETUP, for_now=True, said=str(problem))
         return batch, outcomes
@@ -232,6 +277,10 @@ class Outbox:
         """Unless it is another worker's by now: staff may have sent again what was in doubt."""
         ours = (messages.c.id == row.id, messages.c.worker == self._worker)
         move_where(db, what, now, *ours, lease=None, worker=None, **change)
+
+
+def _nobody_asks(_: str) -> None:
+    """Where there is no journal."""
 
 
 def _within(segments: int, rows: Sequence[Row[Any]]) -> Iterator[Row[Any]]:

@@ -14,9 +14,7 @@ from typing import cast
 
 import structlog
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from sqlalchemy import Connection, func, select, update
 
 from gateway.config import Settings
@@ -76,12 +74,8 @@ class Pace:
         self._not_before = 0.0
         self._redis: Redis | None = None
         if settings.redis_url:
-            self._redis = Redis.from_url(
-                settings.redis_url,
-                socket_timeout=PATIENCE_SECONDS,
-                socket_connect_timeout=PATIENCE_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
+            patience = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
+            self._redis = Redis.from_url(settings.redis_url, **patience)
             self._take = self._redis.register_script(TAKE)
 
     def take(self, first: int, wanted: int) -> Grant:

@@ -24,6 +24,7 @@ from gateway.config import Settings
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 from gateway.providers import all_senders
+from gateway.workers.journal import FOLDER
 from gateway.workers.outbox import Outbox
 from gateway.workers.reconcile import Reconciler
 from gateway.workers.wakeups import QUEUE
@@ -35,6 +36,8 @@ POLL_SECONDS = 5.0
 STOP_SECONDS = 40.0
 """A micro-batch under way is finished: its deadline is 30 seconds."""
 HEARTBEAT_SECONDS = 20
+IDLE_SECONDS = 5
+"""So long a worker that is frozen in the middle of a transaction holds up the others."""
 
 
 class Signals:
@@ -140,11 +143,11 @@ def run(settings: Settings, burst: bool) -> None:
     """Works until told to stop; `burst`: until nothing is due."""
     signals = Signals()
     signals.hear()
-    store, keys = Store(settings.database), Keys(settings)
+    store, keys = Store(settings.database, idle_seconds=IDLE_SECONDS), Keys(settings)
     senders = all_senders(settings)
     _pumps[:] = [
         Pump(
-            Outbox(store, keys, settings, sender),
+            Outbox(store, keys, settings, sender, journals=settings.data_dir / FOLDER),
             sender.name,
             signals,
             look_up=Reconciler(store, keys, settings, sender).look,

@@ -80,7 +80,7 @@ class Reconciler:
             id=row.id,
             number=number,
             text=row.text,
-            since=row.not_before,
+            since=row.sent or row.not_before,
             until=row.changed,
             provider_id=row.provider_id,
             others=frozenset(others),

@@ -296,6 +296,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_weekly_letters_round_id")),
         sa.PrimaryKeyConstraint("commune", "week", "copy", name=op.f("pk_weekly_letters")),
     )
+    with op.batch_alter_table("weekly_letters", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_weekly_letters_broadcast"), ["broadcast"], unique=False)
+        batch_op.create_index("ix_weekly_letters_week", ["week", "commune"], unique=False)
+
     with op.batch_alter_table("answers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("given", sa.SmallInteger(), server_default="1", nullable=False))
         batch_op.add_column(sa.Column("lead", sa.Boolean(), server_default=sa.true(), nullable=False))
@@ -304,6 +308,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.add_column(sa.Column("letter", sa.Integer(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_inbound_answer"), ["answer"], unique=False)
 
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_messages_state"), type_="check")
