@@ -32,6 +32,7 @@ COMPLAINTS: Mapping[Wrong, Words] = {
     Wrong.NO_NUMBER: _("This is no number of a mobile phone that we send to. Write it like {example}."),
     Wrong.STOPPED: _("This number has stopped. Send ON from it to {to} first."),
     Wrong.NOTHING_LEFT: _("There is nothing left to cancel: all of it was sent, or ended."),
+    Wrong.OVER: _("It is too late: what this is about has ended."),
     Wrong.STAGE: _("This cannot be done any more, or not yet: look at how far it is."),
 }
 

@@ -163,10 +163,15 @@ def cancel(db: Connection, settings: Settings, broadcast: int, now: datetime) ->
 
 
 def retry(db: Connection, settings: Settings, broadcast: int, now: datetime) -> int:
-    """Sends again what was refused for now until the retry policy gave up; returns how many messages."""
+    """Sends again what was refused for now until the retry policy gave up; returns how many messages.
+
+    What has an end of its own, a forum's reminder or a poll, keeps it. Raises NotPossible when that is over.
+    """
     row = _advance(db, settings, broadcast, (Stage.APPROVED,), {}, now)
+    expires = max(row.expires, now + _AGAIN) if row.kind in CHOSEN else row.expires
+    if expires <= now:
+        raise NotPossible((Complaint(Wrong.OVER),), settings.zone)
     refused = (messages.c.broadcast == broadcast) & messages.c.for_now
-    expires = max(row.expires, now + _AGAIN)
     fresh = {"attempts": 0, "reason": None, "for_now": False, "not_before": now, "expires": expires}
     return move_where(db, Move.RETRY, now, refused, **fresh)
 

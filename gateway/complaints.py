@@ -38,6 +38,7 @@ class Wrong(enum.StrEnum):
     NO_NUMBER = "This is no number of a mobile phone that we send to. Write it like {example}."
     STOPPED = "This number has stopped. Send ON from it to {to} first."
     NOTHING_LEFT = "There is nothing left to cancel: all of it was sent, or ended."
+    OVER = "It is too late: what this is about has ended."
     STAGE = "This cannot be done any more, or not yet: look at how far it is."
 
 

@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from gateway import broadcasts
+from gateway import broadcasts, groups
 from gateway.complaints import NotPossible
 from gateway.config import LANGUAGES, Language, Settings
 from gateway.errors import Told
 from gateway.letters import Audience, Texts
-from gateway.models.contacts import groups
 from gateway.models.messages import Kind
 from gateway.previews import Plan, Preview, preview, tidy
+from gateway.text import fold
 
 TITLE = 60
 """Characters of the text that stand as the title of a broadcast that has no other."""
@@ -53,12 +53,11 @@ def texts_in(file: str, default: Language) -> Texts:
 
 def plan(db: Connection, group: str, texts: Texts, start: datetime | None) -> Plan:
     """What is to be sent to a group. Raises NoSuchGroup."""
-    names = {row.name: row.id for row in db.execute(select(groups.c.id, groups.c.name).order_by(groups.c.name))}
-    wanted = group.strip()
-    found = names.get(wanted) or next((id_ for name, id_ in names.items() if name.lower() == wanted.lower()), None)
+    found = groups.named(db).get(fold(group))
     if found is None:
+        names = [one.name for one in groups.listed(db)]
         exist = f"there are: {', '.join(names)}" if names else "there is none yet; make one at /admin/contacts"
-        raise NoSuchGroup(f"there is no group {wanted!r}; {exist}")
+        raise NoSuchGroup(f"there is no group {group.strip()!r}; {exist}")
     first = " ".join(next(iter(texts.values()), "").split())
     title = first if len(first) <= TITLE else first[: TITLE - 1].rstrip() + "…"
     return Plan(Kind.ANNOUNCEMENT, title, texts, Audience(groups=(found,)), start)

@@ -19,6 +19,7 @@ from gateway.menus.phrases import Words
 from gateway.models.callers import find_caller
 from gateway.models.contacts import contacts
 from gateway.models.forums import forum_replies, forums
+from gateway.models.messages import forget_talks
 from gateway.models.store import insert
 from gateway.phones import operator
 from gateway.privacy import Keys
@@ -49,6 +50,7 @@ def reply(
 
     None when the forum is over, cancelled or not known, or when so many heads cannot be announced.
     """
+    db.execute(select(forums.c.id).where(forums.c.id == forum_id).with_for_update(read=True))  # else no notice of a move
     forum = find(db, forum_id)
     if forum is None or not forum.is_ahead(now) or not 0 <= heads <= MOST:
         return None
@@ -82,6 +84,7 @@ def forget_replies(db: Connection, now: datetime) -> int:
     for forum_id in ids:
         said = replies(db, forum_id)
         db.execute(update(forums).where(forums.c.id == forum_id).values(coming=said.heads, replied=said.phones))
+        forget_talks(db, select(forum_replies.c.phone).where(forum_replies.c.forum_id == forum_id))
         db.execute(delete(forum_replies).where(forum_replies.c.forum_id == forum_id))
     return len(ids)
 

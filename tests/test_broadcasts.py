@@ -480,6 +480,17 @@ def test_what_was_refused_for_now_is_tried_again(office: Office) -> None:
     assert office.do(bulk.retry, made) == 0
 
 
+def test_what_has_an_end_of_its_own_is_not_tried_again_after_it(office: Office) -> None:
+    made = office.approved(kind=Kind.POLL, expires=office.now + A_DAY)
+    office.put(State.REFUSED, 0, for_now=True, reason=Reason.NO_BALANCE, attempts=8)
+    office.at.clock.forward(hours=23)
+    assert office.do(bulk.retry, made) == 1
+    assert {row.expires for row in office.people.written(made)} == {office.row(made).expires}
+    office.put(State.REFUSED, 0, for_now=True, reason=Reason.NO_BALANCE, attempts=8)
+    office.at.clock.forward(hours=2)
+    assert wrongs(lambda: office.do(bulk.retry, made)) == [Wrong.OVER]
+
+
 def test_progress_tells_states_reasons_speed_and_what_is_left(office: Office) -> None:
     office.settings = office.settings.model_copy(update={"simulator_rate": 0.5})
     for i in range(3, 10):
