@@ -87,6 +87,7 @@ def add_routes(
         if member is None:
             log.warning("panel.login_refused")
             return render_template("admin/login.html", form=form, wrong=True), 401
+        limits.forget(name)
         if request.args.get("lang") in LANGUAGES:  # chosen just now, on this page
             with store.write() as db:
                 staff.speak(db, member.id, request.args["lang"])

@@ -6,6 +6,7 @@ application, webhooks too, and fails on views that are no functions.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 import structlog
@@ -46,13 +47,24 @@ class Limits:
                 log.warning("panel.limits_alone", error=type(error).__name__)
         return self._count(self._counters[-1], name, address)
 
+    def forget(self, name: str) -> None:
+        """Whoever knows the password has not guessed it: this name's tries begin anew."""
+        for counter in self._counters:
+            with contextlib.suppress(RedisError):
+                counter.clear(PER_NAME, "mati", self._name(name))
+
     def _count(self, counter: FixedWindowRateLimiter, name: str, address: str) -> datetime | None:
-        # keyed, so that nobody who reads Redis learns a name
-        tries = ((PER_NAME, f"panel name {name.strip().casefold()}"), (PER_ADDRESS, f"panel address {address}"))
+        tries = ((PER_NAME, self._name(name)), (PER_ADDRESS, self._keyed(f"panel address {address}")))
         until = None
-        for limit, who in tries:
-            key = self._keys.lookup(who).hex()
+        for limit, key in tries:
             if not counter.hit(limit, "mati", key):
                 end = datetime.fromtimestamp(counter.get_window_stats(limit, "mati", key).reset_time, UTC)
                 until = max(until, end) if until else end
         return until
+
+    def _name(self, name: str) -> str:
+        return self._keyed(f"panel name {name.strip().casefold()}")
+
+    def _keyed(self, who: str) -> str:
+        """So that nobody who reads Redis learns a name."""
+        return self._keys.lookup(who).hex()

@@ -50,7 +50,9 @@ def reply(
 
     None when the forum is over, cancelled or not known, or when so many heads cannot be announced.
     """
-    db.execute(select(forums.c.id).where(forums.c.id == forum_id).with_for_update(read=True))  # else no notice of a move
+    db.execute(
+        select(forums.c.id).where(forums.c.id == forum_id).with_for_update(read=True)
+    )  # else no notice of a move
     forum = find(db, forum_id)
     if forum is None or not forum.is_ahead(now) or not 0 <= heads <= MOST:
         return None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
@@ -478,6 +479,8 @@ def test_a_schema_from_the_future_is_refused(shell: Shell, old: Path) -> None:
         db.execute("UPDATE alembic_version SET version_num = '9999'")
     assert "at schema 9999" in shell.mati("tally", DATA_DIR=old).line
     assert shell.mati("migrate", DATA_DIR=old).line.endswith("schema 9999, which this program is too old for")
+    (old / "master.key").write_text(base64.b64encode(bytes(32)).decode())
+    (old / "master.key").chmod(0o600)
     assert shell.mati("up", DATA_DIR=old, PORT=free_port()).line.endswith("which this program is too old for")
 
 

@@ -308,6 +308,15 @@ def test_a_name_is_tried_ten_times_in_a_quarter_of_an_hour(installation: Install
 
 
 @on_one_database
+def test_who_knows_the_password_logs_in_as_often_as_they_like(browser: Browser) -> None:
+    for _ in range(3):
+        for _ in range(4):
+            assert browser.log_in(password="wrong").status_code == 401
+        assert browser.log_in().status_code == 302
+        assert browser.send("/admin/tallies", "/admin/logout").status_code == 302
+
+
+@on_one_database
 def test_an_address_tries_forty_times_whatever_the_names(browser: Browser) -> None:
     tries = [browser.log_in(f"name{i}").status_code for i in range(41)]
     assert tries == [401] * 40 + [429]

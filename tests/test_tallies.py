@@ -157,7 +157,7 @@ def test_who_is_under_15_or_withdraws_is_not_counted(house: Installation) -> Non
     for caller in range(1, 13):
         rate(house, caller, f"2*{caller % 5 + 1}*1")
     rate(house, 13, "2*5*5")
-    rate(house, 12, "8*4*1")
+    rate(house, 12, "8*5*1")
     figures = of(read(house), "health").figures
     assert figures is not None
     assert figures.n == 11

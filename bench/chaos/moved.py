@@ -21,9 +21,8 @@ def moved_now() -> datetime:
     return _true_now() + timedelta(seconds=float(Path(os.environ[CLOCK]).read_text()))
 
 
-conversation.utc_now = moved_now  # before the modules that take it from there are loaded
-
 if __name__ == "__main__":
+    conversation.utc_now = moved_now  # before the modules that take it from there are loaded
     from gateway.cli import main
 
     main()
