@@ -14,15 +14,15 @@ from werkzeug.wrappers import Response
 
 from admin.broadcast_form import found, version
 from admin.wording import SPOKEN
-from gateway import broadcasts as bulk
-from gateway.complaints import NotPossible
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.complaints import NotPossible
+from gateway.bulk.letters import Size
+from gateway.bulk.trials import send_trial
 from gateway.config import Settings
-from gateway.letters import Size
 from gateway.menus.phrases import Words
 from gateway.models.broadcasts import Stage
 from gateway.models.store import Store
 from gateway.privacy import Keys
-from gateway.trials import send_trial
 
 _ = Words
 log = structlog.get_logger()

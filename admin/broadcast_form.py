@@ -17,17 +17,17 @@ from admin.complaints import said
 from admin.messages import KINDS
 from admin.tallies import programme
 from admin.wording import SPOKEN, Wording, spoken
-from gateway import broadcasts as bulk
-from gateway import hours, placeholders, strays
-from gateway.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk import hours, placeholders, strays
+from gateway.bulk.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk.letters import Audience, Texts, count_by_language, worded_in
+from gateway.bulk.previews import MOST_PARTS, Plan, cost_of, tidy
 from gateway.config import LANGUAGES, Language, Settings
-from gateway.letters import Audience, Texts, count_by_language, worded_in
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.broadcasts import Stage
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind
 from gateway.models.store import Store
-from gateway.previews import MOST_PARTS, Plan, cost_of, tidy
 
 _ = Words
 

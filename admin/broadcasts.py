@@ -15,17 +15,17 @@ from admin.broadcast_form import found, named
 from admin.complaints import said
 from admin.messages import BADLY, KINDS, REASONS, STATES, WELL
 from admin.wording import SPOKEN, Wording, spoken
-from gateway import broadcasts as bulk
-from gateway.complaints import Complaint
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.complaints import Complaint
+from gateway.bulk.previews import preview
+from gateway.bulk.progress import done_of, progress
 from gateway.config import Settings
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.staff import staff
 from gateway.models.store import Store
 from gateway.phones import scrub
-from gateway.previews import preview
 from gateway.privacy import Keys
-from gateway.progress import done_of, progress
 
 _ = Words
 

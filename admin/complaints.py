@@ -1,4 +1,4 @@
-"""What can be wrong with a broadcast, as the panel says it: the sentences of `gateway.complaints`, to be translated."""
+"""What can be wrong with a broadcast, as the panel says it: `gateway.bulk.complaints`, to be translated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from admin.wording import Wording
-from gateway.complaints import Complaint, Value, Wrong
+from gateway.bulk.complaints import Complaint, Value, Wrong
 from gateway.menus.phrases import Words
 
 _ = Words

@@ -14,9 +14,9 @@ from admin.contact_form import BY_PHONE, ROLES, SOURCES, Form, choice
 from admin.contact_lines import LAST_ID, found, line
 from admin.flaws import said
 from admin.wording import SPOKEN
-from gateway import contacts, groups
 from gateway.config import Settings
-from gateway.contacts import Refused
+from gateway.contacts import contacts, groups
+from gateway.contacts.contacts import Refused
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.contacts import contact_of
 from gateway.models.messages import has_opted_out

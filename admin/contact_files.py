@@ -14,19 +14,20 @@ from admin.contact_form import ROLES
 from admin.contact_lines import wording_for
 from admin.flaws import said
 from admin.wording import SPOKEN
-from gateway import contact_intake, contact_lists
 from gateway.config import Settings
-from gateway.contact_intake import Fate, Plan
-from gateway.contact_lists import Communes, Reading, Wholesale
-from gateway.contacts import CONSENT, Refused, words
-from gateway.groups import listed, name_of
+from gateway.contacts import intake as contact_intake
+from gateway.contacts import lists as contact_lists
+from gateway.contacts.contacts import CONSENT, Refused, words
+from gateway.contacts.groups import listed, name_of
+from gateway.contacts.intake import Fate, Plan
+from gateway.contacts.lists import Communes, Reading, Wholesale
+from gateway.contacts.sheets import MOST_PROBLEMS, BadFile
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.models.places import places
 from gateway.models.store import Store
 from gateway.models.uploads import KEPT, Upload, drop_upload, find_upload, keep
 from gateway.phones import masked, scrub
 from gateway.privacy import Keys
-from gateway.sheets import MOST_PROBLEMS, BadFile
 
 _ = Words
 

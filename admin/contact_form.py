@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row
 
 from admin.flaws import FLAWS, said
 from admin.tallies import programme
-from gateway import groups
 from gateway.config import LANGUAGES, Settings
-from gateway.contacts import ADDRESS, CONSENT, NAME, Details, Refused, lacking, mobile, words
+from gateway.contacts import groups
+from gateway.contacts.contacts import ADDRESS, CONSENT, NAME, Details, Refused, lacking, mobile, words
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.models.contacts import Role
 

@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from admin.contact_lines import LAST_ID, PAGE, lines, pages_of
 from admin.flaws import said
-from gateway import groups
 from gateway.config import Settings
-from gateway.contacts import Refused, mobile
-from gateway.groups import Group
+from gateway.contacts import groups
+from gateway.contacts.contacts import Refused, mobile
+from gateway.contacts.groups import Group
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.contacts import Wanted, contact_of, find_contact
 from gateway.models.store import Store

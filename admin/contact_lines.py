@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row
 
 from admin.contact_form import ROLES
 from admin.wording import Wording, spoken
-from gateway import groups
 from gateway.config import Settings
+from gateway.contacts import groups
 from gateway.menus.phrases import Name, Words
 from gateway.models.contacts import Wanted, find_contact, listed_contacts
 from gateway.phones import masked

@@ -12,9 +12,9 @@ from admin import contact_editing, contact_files, contact_groups
 from admin.contact_form import ROLES, Form
 from admin.contact_lines import LAST_ID, PAGE, lines, pages_of, wording_for
 from admin.flaws import said
-from gateway import groups
 from gateway.config import Settings
-from gateway.contacts import Refused
+from gateway.contacts import groups
+from gateway.contacts.contacts import Refused
 from gateway.menus.phrases import Name, Words
 from gateway.models.contacts import (
     Role,

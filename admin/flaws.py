@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-from gateway import contact_lists, contacts, groups, sheets
-from gateway.contacts import Refused
+from gateway.contacts import contacts, groups, sheets
+from gateway.contacts import lists as contact_lists
+from gateway.contacts.contacts import Refused
+from gateway.contacts.sheets import Problem
 from gateway.menus.phrases import Words
-from gateway.sheets import Problem
 
 _ = Words
 

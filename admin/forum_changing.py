@@ -13,14 +13,15 @@ from werkzeug.wrappers import Response
 from admin.forum_form import Form, measured
 from admin.forum_pages import WHY, found, me, to_one
 from admin.wording import SPOKEN
-from gateway import forum_changes, forum_plans
-from gateway.complaints import NotPossible
+from gateway.bulk.complaints import NotPossible
+from gateway.bulk.previews import preview
 from gateway.config import Settings
-from gateway.forum_facts import Forum, named
-from gateway.forum_plans import NotNow, Why
+from gateway.forums import changes as forum_changes
+from gateway.forums import plans as forum_plans
+from gateway.forums.facts import Forum, named
+from gateway.forums.plans import NotNow, Why
 from gateway.menus.phrases import Words
 from gateway.models.store import Store
-from gateway.previews import preview
 
 _ = Words
 

@@ -11,10 +11,11 @@ from werkzeug.wrappers import Response
 
 from admin.complaints import said
 from admin.forum_pages import WHY, found, me, to_one, wording
-from gateway import forum_changes, forum_plans
-from gateway.complaints import NotPossible
+from gateway.bulk.complaints import NotPossible
 from gateway.config import Settings
-from gateway.forum_plans import NotNow
+from gateway.forums import changes as forum_changes
+from gateway.forums import plans as forum_plans
+from gateway.forums.plans import NotNow
 from gateway.menus.phrases import Words
 from gateway.models.store import Store
 

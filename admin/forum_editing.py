@@ -14,18 +14,20 @@ from admin.complaints import said as complained
 from admin.forum_form import SKIPPED, TIMES, Choice, Form, sentences
 from admin.forum_pages import WHY, found, me, to_one, wording
 from admin.wording import SPOKEN
-from gateway import forum_plans, forum_words, hours
-from gateway.complaints import Wrong
+from gateway.bulk import hours
+from gateway.bulk.complaints import Wrong
+from gateway.bulk.previews import Plan, preview
 from gateway.config import Settings
-from gateway.forum_facts import Forum, at_the_time, listed
-from gateway.forum_plans import NotNow, title_of
-from gateway.forum_times import plan
+from gateway.forums import plans as forum_plans
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum, at_the_time, listed
+from gateway.forums.plans import NotNow, title_of
+from gateway.forums.times import plan
 from gateway.menus.phrases import Words
 from gateway.models.installation import pause
 from gateway.models.messages import Kind
 from gateway.models.places import communes
 from gateway.models.store import Store
-from gateway.previews import Plan, preview
 
 _ = Words
 

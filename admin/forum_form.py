@@ -10,10 +10,11 @@ from flask import request
 from sqlalchemy import Connection, select
 
 from admin.tallies import programme
-from gateway import forum_words, hours
+from gateway.bulk import hours
 from gateway.config import LANGUAGES, Language, Settings
-from gateway.forum_facts import Forum
-from gateway.forum_times import REMINDERS, Skipped, Which
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum
+from gateway.forums.times import REMINDERS, Skipped, Which
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.menus.wording import render
 from gateway.models.contacts import groups

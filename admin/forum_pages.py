@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response
 
 from admin.wording import Wording, spoken
 from gateway.config import Settings
-from gateway.forum_facts import Forum, find
-from gateway.forum_plans import Why
+from gateway.forums.facts import Forum, find
+from gateway.forums.plans import Why
 from gateway.menus.phrases import Words
 from gateway.models.contacts import groups
 

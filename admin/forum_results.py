@@ -13,14 +13,15 @@ from werkzeug.wrappers import Response
 from admin.forum_form import measured
 from admin.forum_pages import WHY, found, me, to_one
 from admin.wording import SPOKEN
-from gateway import forum_results, forum_words
+from gateway.bulk.previews import Plan, preview, tidy
 from gateway.config import LANGUAGES, Settings
-from gateway.forum_facts import Forum, named
-from gateway.forum_plans import NotNow, title_of
+from gateway.forums import results as forum_results
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum, named
+from gateway.forums.plans import NotNow, title_of
 from gateway.menus.phrases import Words
 from gateway.models.messages import Kind
 from gateway.models.store import Store
-from gateway.previews import Plan, preview, tidy
 from gateway.text import western_digits
 
 _ = Words

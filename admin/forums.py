@@ -13,15 +13,15 @@ from admin import forum_changing, forum_deeds, forum_editing, forum_results
 from admin.forum_form import SKIPPED, sentences
 from admin.forum_pages import found, group_names, me
 from admin.wording import SPOKEN
-from gateway import broadcasts as bulk
-from gateway import forums
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.letters import recipients_of
 from gateway.config import Settings
-from gateway.forum_changes import may_hurry, was_dropped
-from gateway.forum_facts import Forum, count_past, listed, named
-from gateway.forum_plans import OPEN, announcement
-from gateway.forum_results import outcome_of
-from gateway.forum_story import Point, story
-from gateway.letters import recipients_of
+from gateway.forums import forums
+from gateway.forums.changes import may_hurry, was_dropped
+from gateway.forums.facts import Forum, count_past, listed, named
+from gateway.forums.plans import OPEN, announcement
+from gateway.forums.results import outcome_of
+from gateway.forums.story import Point, story
 from gateway.menus.phrases import Words
 from gateway.models.broadcasts import Stage
 from gateway.models.messages import Kind

@@ -16,15 +16,15 @@ from werkzeug.wrappers import Response
 from admin.broadcast_form import Choice, choice, counted
 from admin.complaints import said
 from admin.wording import Wording, spoken
-from gateway import hours, polls
+from gateway.bulk import hours, polls
+from gateway.bulk.letters import Audience, Texts
+from gateway.bulk.poll_words import MOST, Asked, Fault, Line, in_order
+from gateway.bulk.polls import Poll
+from gateway.bulk.previews import MOST_PARTS, Plan, Preview, preview
 from gateway.config import LANGUAGES, Settings
-from gateway.letters import Audience, Texts
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.messages import Kind
 from gateway.models.store import Store
-from gateway.poll_words import MOST, Asked, Fault, Line, in_order
-from gateway.polls import Poll
-from gateway.previews import MOST_PARTS, Plan, Preview, preview
 from gateway.privacy import Keys
 
 _ = Words

@@ -12,16 +12,16 @@ from werkzeug.wrappers import Response
 from admin import poll_form
 from admin.poll_form import found
 from admin.wording import SPOKEN
-from gateway import polls
+from gateway.bulk import polls
+from gateway.bulk.poll_words import Result, sentence
+from gateway.bulk.polls import Poll
+from gateway.bulk.progress import progress
 from gateway.config import FLOOR, Language, Settings
 from gateway.menus.phrases import Words
 from gateway.menus.wording import render
 from gateway.models.broadcasts import Stage
 from gateway.models.store import Store
-from gateway.poll_words import Result, sentence
-from gateway.polls import Poll
 from gateway.privacy import Keys
-from gateway.progress import progress
 
 _ = Words
 

@@ -9,13 +9,13 @@ from datetime import datetime
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection, select
 
-from gateway import tallies
 from gateway.config import FLOOR, Settings
 from gateway.menus.phrases import Name, Words
 from gateway.models.places import communes, places
 from gateway.models.rounds import Round, rounds_of
 from gateway.models.store import Store
-from gateway.tallies import Change, ServiceTally, Tally
+from gateway.scorecard import tallies
+from gateway.scorecard.tallies import Change, ServiceTally, Tally
 
 _ = Words
 

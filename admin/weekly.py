@@ -16,16 +16,16 @@ from werkzeug.wrappers import Response
 from admin.messages import BADLY, STATES, WELL
 from admin.tallies import SCALE, widths
 from admin.wording import SPOKEN
-from gateway import weekly, weekly_words
+from gateway.bulk.letters import Audience, recipients_of
 from gateway.config import FLOOR, Settings
-from gateway.letters import Audience, recipients_of
 from gateway.menus.phrases import Name, Words
 from gateway.models.messages import State, messages
 from gateway.models.releases import council_replies, letters, mark_read, replies, weekly_letters
 from gateway.models.store import Store
 from gateway.phones import scrub
-from gateway.weekly import Outcome
-from gateway.weekly_words import Line
+from gateway.scorecard import weekly, weekly_words
+from gateway.scorecard.weekly import Outcome
+from gateway.scorecard.weekly_words import Line
 
 _ = Words
 

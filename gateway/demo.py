@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from gateway import demo_people, rounds
+from gateway import demo_people
 from gateway.config import Settings
 from gateway.conversation import Conversations
 from gateway.errors import Told
@@ -26,6 +26,7 @@ from gateway.models.installation import is_demo, mark_demo
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 from gateway.providers.base import UssdStep
+from gateway.scorecard import rounds
 
 LOGIN = "demo"
 COMMUNES = ("010303", "010407", "010806", "010807")

@@ -10,9 +10,10 @@ from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Connection
 
-from gateway import contacts, forum_plans, groups
 from gateway.config import Language, Settings
-from gateway.forum_facts import Forum
+from gateway.contacts import contacts, groups
+from gateway.forums import plans as forum_plans
+from gateway.forums.facts import Forum
 from gateway.menus.phrases import Name
 from gateway.models.contacts import Role
 from gateway.privacy import Keys

@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from gateway import contacts
-from gateway import forums as replies
 from gateway.config import Settings
+from gateway.contacts import contacts
+from gateway.forums import forums as replies
 from gateway.menus.effects import (
     Attend,
     Discard,

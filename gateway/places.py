@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from gateway.contacts.sheets import BadFile, Problem, Row, Sheet, read_bytes
 from gateway.models.places import LEVELS, join_programme, places
 from gateway.models.store import insert
-from gateway.sheets import BadFile, Problem, Row, Sheet, read_bytes
 from gateway.text import western_digits
 
 SHIPPED = Path(__file__).parent / "places.csv"

@@ -15,8 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
-from gateway import forums, polls, weekly
+from gateway.bulk import polls
+from gateway.bulk.poll_words import what_to_reply
 from gateway.config import Language, Settings
+from gateway.forums import forums
 from gateway.menus import days
 from gateway.menus.phrases import Words
 from gateway.menus.wording import render
@@ -28,9 +30,9 @@ from gateway.models.forums import forums as planned
 from gateway.models.messages import Kind, inbound, is_sms, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as asked_polls
-from gateway.poll_words import what_to_reply
 from gateway.privacy import Keys
 from gateway.providers.base import InboundSms
+from gateway.scorecard import weekly
 
 _ = Words
 

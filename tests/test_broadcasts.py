@@ -15,20 +15,20 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select, update
 
-from gateway import broadcasts as bulk
-from gateway import hours
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk import hours
+from gateway.bulk.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk.dispatch import UnknownLanguage, texts_in
+from gateway.bulk.letters import Audience, Size, Texts
+from gateway.bulk.previews import LASTS, MOST_PARTS, Plan, Preview, preview
+from gateway.bulk.progress import progress
+from gateway.bulk.trials import send_trial
 from gateway.cli import cli
-from gateway.complaints import Complaint, NotPossible, Wrong
 from gateway.config import Language, Settings
-from gateway.dispatch import UnknownLanguage, texts_in
-from gateway.letters import Audience, Size, Texts
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.installation import set_pause
 from gateway.models.messages import Kind, State, messages, opt_outs
-from gateway.previews import LASTS, MOST_PARTS, Plan, Preview, preview
-from gateway.progress import progress
 from gateway.providers.base import Reason
-from gateway.trials import send_trial
 from tests.conftest import Installation
 from tests.people import TA_PHOU, People, number
 

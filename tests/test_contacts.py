@@ -18,12 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway import contact_intake, contact_lists, contacts, groups
 from gateway.cli import cli
 from gateway.config import Language, Settings
-from gateway.contact_intake import Fate, Plan
-from gateway.contact_lists import Communes, Wholesale
-from gateway.contacts import Details, Flaw, Refused, mobile, subscribe, unsubscribe
+from gateway.contacts import contacts, groups
+from gateway.contacts import intake as contact_intake
+from gateway.contacts import lists as contact_lists
+from gateway.contacts.contacts import Details, Flaw, Refused, mobile, subscribe, unsubscribe
+from gateway.contacts.intake import Fate, Plan
+from gateway.contacts.lists import Communes, Wholesale
+from gateway.contacts.sheets import BadFile
 from gateway.errors import Told
 from gateway.models.contacts import Role, group_members
 from gateway.models.contacts import contacts as table
@@ -31,7 +34,6 @@ from gateway.models.contacts import groups as groups_table
 from gateway.models.messages import has_opted_out, opt_out
 from gateway.models.places import places
 from gateway.privacy import Sealed
-from gateway.sheets import BadFile
 from tests.conftest import Installation
 
 SREY, BORA, CHAN = (f"+8551000000{n}" for n in (1, 2, 3))

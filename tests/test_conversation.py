@@ -23,7 +23,7 @@ from gateway.models.services import services
 from gateway.models.store import DatabaseDown
 from gateway.privacy import HASH_BYTES, KeyProblem
 from gateway.providers.base import UssdEnd, UssdStep
-from gateway.tallies import tallies
+from gateway.scorecard.tallies import tallies
 from tests.conftest import COMMUNES, Installation
 
 PONLEY, TEAN_KAM, TA_PHOU, TREAS = COMMUNES

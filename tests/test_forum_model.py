@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import delete, select
 
-from gateway import contacts, forum_plans
-from gateway.complaints import NotPossible
-from gateway.forum_plans import NotNow
+from gateway.bulk.complaints import NotPossible
+from gateway.contacts import contacts
+from gateway.forums import plans as forum_plans
+from gateway.forums.plans import NotNow
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.callers import remember
 from gateway.models.contacts import contacts as people

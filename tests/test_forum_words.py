@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import forum_words
 from gateway.config import LANGUAGES, Language
-from gateway.forum_facts import Forum
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
 from gateway.text import is_gsm7, plain, segments

@@ -12,9 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway import broadcasts, forum_changes, forum_plans, forum_results, forum_times, forums
-from gateway.complaints import NotPossible
-from gateway.forum_times import Skipped, Which, plan
+from gateway.bulk import broadcasts
+from gateway.bulk.complaints import NotPossible
+from gateway.forums import changes as forum_changes
+from gateway.forums import forums
+from gateway.forums import plans as forum_plans
+from gateway.forums import results as forum_results
+from gateway.forums import times as forum_times
+from gateway.forums.times import Skipped, Which, plan
 from gateway.models import editions
 from gateway.models.broadcasts import broadcasts as table
 from gateway.models.forums import forum_replies

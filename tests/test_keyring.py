@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from gateway import contacts, keyring, schema
+from gateway import keyring, schema
+from gateway.contacts import contacts
 from gateway.models import metadata
 from gateway.models.answers import answers
 from gateway.models.callers import callers

@@ -12,15 +12,24 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
-from gateway import placeholders
+from gateway.bulk import placeholders
+from gateway.bulk.letters import (
+    Audience,
+    Letter,
+    Recipient,
+    Texts,
+    composer,
+    count_stopped,
+    recipients_of,
+    write_letter,
+)
+from gateway.bulk.previews import Plan, preview
+from gateway.bulk.strays import cost
 from gateway.config import LANGUAGES, Language
-from gateway.letters import Audience, Letter, Recipient, Texts, composer, count_stopped, recipients_of, write_letter
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind, State, messages
-from gateway.previews import Plan, preview
 from gateway.privacy import Sealed
-from gateway.strays import cost
 from gateway.text import is_gsm7, segments
 from tests.conftest import Installation
 from tests.people import TA_PHOU, People, number

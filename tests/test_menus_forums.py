@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import delete, select, text, update
 
-import gateway.contacts
 from gateway.config import LANGUAGES, Language
+from gateway.contacts import contacts as people
 from gateway.menus import days, flows
 from gateway.menus.effects import Attend, Effect, Subscribe, Unsubscribe
 from gateway.menus.engine import Screen, Talk
@@ -361,8 +361,8 @@ def test_news_follow_a_language_chosen_later_and_a_councillor_s_letter_does_not(
     for role, language in ((Role.PERSON, "km-Latn"), (Role.COUNCILLOR, "en")):
         with house.store.write() as db:
             db.execute(delete(contacts))
-            as_written = gateway.contacts.Details(language="en", commune=TA_PHOU, role=role)
-            gateway.contacts.add(db, house.keys, ME, as_written, house.clock.now.date())
+            as_written = people.Details(language="en", commune=TA_PHOU, role=role)
+            people.add(db, house.keys, ME, as_written, house.clock.now.date())
             remember(db, house.keys.lookup(ME), language="en")
         call = Call(house, provider)
         call.dial()

@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import Connection, event, select, text, update
 from sqlalchemy.exc import OperationalError
 
-from gateway import broadcasts as sending
 from gateway import receipts as receipts_module
+from gateway.bulk import broadcasts as sending
 from gateway.models import decisions
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.installation import set_pause

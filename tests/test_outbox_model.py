@@ -29,8 +29,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, event, select, text, update
 
-from gateway import broadcasts as sending
-from gateway.complaints import NotPossible
+from gateway.bulk import broadcasts as sending
+from gateway.bulk.complaints import NotPossible
 from gateway.models import decisions
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.installation import set_pause

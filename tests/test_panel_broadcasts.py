@@ -16,10 +16,10 @@ from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from admin.complaints import COMPLAINTS
-from gateway import broadcasts as bulk
 from gateway import create_app
-from gateway.complaints import Wrong
-from gateway.letters import Audience
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.complaints import Wrong
+from gateway.bulk.letters import Audience
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.messages import Kind, State, messages
 from gateway.providers.base import Reason

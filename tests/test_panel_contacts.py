@@ -21,11 +21,12 @@ from werkzeug.test import TestResponse
 from admin.contact_files import FATES, MOST_BYTES
 from admin.contact_form import ROLES
 from admin.flaws import FLAWS
-from gateway import contact_lists, contacts, groups, sheets
+from gateway.bulk.letters import Audience
 from gateway.config import Language
-from gateway.contact_intake import Fate
-from gateway.contacts import Details
-from gateway.letters import Audience
+from gateway.contacts import contacts, groups, sheets
+from gateway.contacts import lists as contact_lists
+from gateway.contacts.contacts import Details
+from gateway.contacts.intake import Fate
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.contacts import Role
 from gateway.models.contacts import contacts as table

@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from gateway import broadcasts as bulk
+from gateway.bulk import broadcasts as bulk
 from gateway.models.broadcasts import broadcasts
 from gateway.models.forums import forums
 from gateway.models.messages import Kind

@@ -14,11 +14,11 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from gateway import broadcasts as sending
-from gateway import polls
+from gateway.bulk import broadcasts as sending
+from gateway.bulk import polls
+from gateway.bulk.letters import Audience
 from gateway.config import LANGUAGES
-from gateway.contacts import subscribe
-from gateway.letters import Audience
+from gateway.contacts.contacts import subscribe
 from gateway.models.broadcasts import broadcasts
 from gateway.models.contacts import groups
 from gateway.models.installation import set_pause

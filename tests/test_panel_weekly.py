@@ -10,10 +10,10 @@ import pytest
 import time_machine
 from sqlalchemy import delete, update
 
-from gateway import weekly
 from gateway.models.contacts import contacts
 from gateway.models.installation import pause, set_pause
 from gateway.models.messages import State, messages
+from gateway.scorecard import weekly
 from tests.conftest import COMMUNES, Installation
 from tests.test_panel import Browser, add, app, browser, panel, text  # noqa: F401
 from tests.test_weekly import WEEK, Councils, at, councils  # noqa: F401

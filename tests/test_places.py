@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from gateway.contacts.sheets import MOST_PROBLEMS, BadFile
 from gateway.models.editions import newest, publish, read_edition
 from gateway.models.places import communes, places
 from gateway.places import COLUMNS, SHIPPED, Imported, import_places
-from gateway.sheets import MOST_PROBLEMS, BadFile
 from tests.conftest import Installation
 
 GAZETTEER = Path(__file__).parents[2] / "shared" / "data" / "gazetteer.csv"

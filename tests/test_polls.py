@@ -16,12 +16,14 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from sqlalchemy import Connection, func, inspect, select, text
 
-from gateway import broadcasts as sending
-from gateway import poll_words, polls
-from gateway.complaints import NotPossible
+from gateway.bulk import broadcasts as sending
+from gateway.bulk import poll_words, polls
+from gateway.bulk.complaints import NotPossible
+from gateway.bulk.letters import Audience
+from gateway.bulk.poll_words import Asked, Fault, Result
+from gateway.bulk.polls import Poll
 from gateway.config import LANGUAGES, Language
-from gateway.contacts import subscribe
-from gateway.letters import Audience
+from gateway.contacts.contacts import subscribe
 from gateway.menus.wording import render
 from gateway.models import metadata
 from gateway.models.broadcasts import Stage, broadcasts
@@ -31,8 +33,6 @@ from gateway.models.messages import Kind, State, inbound, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as table
 from gateway.models.store import Store
-from gateway.poll_words import Asked, Fault, Result
-from gateway.polls import Poll
 from gateway.privacy import HASH_BYTES
 from gateway.providers.base import InboundSms
 from gateway.providers.simulator import SimulatorSender

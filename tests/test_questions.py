@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, text
 
-from gateway import broadcasts as sending
-from gateway import contacts, polls, weekly
-from gateway.letters import Audience
+from gateway.bulk import broadcasts as sending
+from gateway.bulk import polls
+from gateway.bulk.letters import Audience
+from gateway.bulk.poll_words import Asked
+from gateway.contacts import contacts
 from gateway.models import messages as outbox
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.callers import remember
@@ -28,9 +30,9 @@ from gateway.models.messages import Kind, State, inbound, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as asked_polls
 from gateway.models.releases import council_replies
-from gateway.poll_words import Asked
 from gateway.providers.base import Reason, Unknown
 from gateway.questions import Questions
+from gateway.scorecard import weekly
 from tests.conftest import Installation
 from tests.test_sms import HEALTH, ME, OTHER, SERVICES, STOPPED, TA_PHOU, THANKS, TREAS, WHO, Phone, in_language
 from tests.village import Village

@@ -17,8 +17,8 @@ from gateway.config import FLOOR
 from gateway.models import answers
 from gateway.models.answers import Given
 from gateway.models.releases import blocks, released_phones
-from gateway.releases import Block, blocks_of, release, total
-from gateway.tallies import WOMEN, Figures
+from gateway.scorecard.releases import Block, blocks_of, release, total
+from gateway.scorecard.tallies import WOMEN, Figures
 from tests.conftest import COMMUNES, Installation
 
 PONLEY, TEAN_KAM, TA_PHOU, TREAS = COMMUNES
@@ -230,7 +230,7 @@ def test_a_closing_cut_short_is_repeated_without_harm(village: Village, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gateway.rounds.forget_released", cut)
+        patch.setattr("gateway.scorecard.rounds.forget_released", cut)
         with pytest.raises(KeyboardInterrupt):
             village.house.close_round(village.round)
     village.rate(range(40, 60), "12345")  # it is still open

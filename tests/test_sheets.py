@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sheets import MOST_PROBLEMS, BadFile, Flaw, Problem, Sheet, read_bytes, shown
+from gateway.contacts.sheets import MOST_PROBLEMS, BadFile, Flaw, Problem, Sheet, read_bytes, shown
 
 COLUMNS = {"number": ("number", "phone number", "លេខទូរស័ព្ទ"), "name": ("name", "ឈ្មោះ")}
 PLAIN = "number,name\n1,Sok\n2,Dara\n"

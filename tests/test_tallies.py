@@ -17,7 +17,7 @@ from gateway.models.answers import OVERALL, answers
 from gateway.models.places import communes
 from gateway.models.services import services
 from gateway.providers.base import UssdStep
-from gateway.tallies import NothingToTell, ServiceTally, Tally, as_json, monday, tallies
+from gateway.scorecard.tallies import NothingToTell, ServiceTally, Tally, as_json, monday, tallies
 from tests.conftest import COMMUNES, Installation
 
 PONLEY, TEAN_KAM, TA_PHOU, TREAS = COMMUNES

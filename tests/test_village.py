@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway import broadcasts, forum_results, forums
-from gateway.forum_times import Which
+from gateway.bulk import broadcasts
+from gateway.forums import forums
+from gateway.forums import results as forum_results
+from gateway.forums.times import Which
 from gateway.models.callers import remember
 from gateway.models.contacts import contacts
 from gateway.models.forums import forum_replies

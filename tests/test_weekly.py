@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, delete, event, func, select, update
 
-from gateway import contacts, places, rounds, weekly
+from gateway import places
+from gateway.contacts import contacts
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
 from gateway.models import answers, messages
@@ -31,10 +32,11 @@ from gateway.models.places import communes, join_programme
 from gateway.models.places import places as place_names
 from gateway.models.releases import blocks, council_replies, weekly_letters
 from gateway.models.services import STANDARD
-from gateway.tallies import Figures
+from gateway.scorecard import rounds, weekly
+from gateway.scorecard.tallies import Figures
+from gateway.scorecard.weekly import Outcome
+from gateway.scorecard.weekly_words import Line, days, details, letter
 from gateway.text import segments
-from gateway.weekly import Outcome
-from gateway.weekly_words import Line, days, details, letter
 from gateway.workers import clock
 from tests.conftest import COMMUNES, Installation
 from tests.test_releases import hashed, rater
@@ -385,7 +387,8 @@ def check_whole(councils: Councils) -> None:
 KILLED = """
 import sys
 from datetime import datetime
-from gateway import config, weekly
+from gateway import config
+from gateway.scorecard import weekly
 from gateway.models.store import Store
 
 settings = config.load()
@@ -662,7 +665,8 @@ MEASURED = """
 import json, sys, time
 from datetime import datetime
 from pathlib import Path
-from gateway import config, weekly
+from gateway import config
+from gateway.scorecard import weekly
 from gateway.models.store import Store
 
 def megabytes(of):

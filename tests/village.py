@@ -11,9 +11,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from gateway import broadcasts, contacts, forum_changes, forum_plans, forum_times, forums
+from gateway.bulk import broadcasts
 from gateway.config import Language
-from gateway.forum_facts import Forum
+from gateway.contacts import contacts
+from gateway.forums import changes as forum_changes
+from gateway.forums import forums
+from gateway.forums import plans as forum_plans
+from gateway.forums import times as forum_times
+from gateway.forums.facts import Forum
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
 from gateway.models import broadcasts as table

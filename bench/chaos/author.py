@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.exc import DBAPIError
 
 from gateway import config
-from gateway.letters import Audience, Letter, recipients_of, write_letter
+from gateway.bulk.letters import Audience, Letter, recipients_of, write_letter
 from gateway.models.messages import Kind
 from gateway.models.store import Store
 

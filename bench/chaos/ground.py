@@ -17,7 +17,7 @@ from bench.chaos import moved
 from bench.chaos.held import Held, until
 from bench.chaos.servers import Servers
 from gateway import config, schema
-from gateway.letters import Audience, Letter, recipients_of, write_letter
+from gateway.bulk.letters import Audience, Letter, recipients_of, write_letter
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind
 from gateway.models.store import Store, insert_many

@@ -50,8 +50,10 @@ def import_contacts(file: Path, dry_run: bool, group: str | None, role: str | No
 
     Columns by name, in English or Khmer: number, name, role, language, commune, address, group, consent.
     """
-    from gateway import contact_intake, contact_lists, sheets
-    from gateway.contacts import Refused
+    from gateway.contacts import intake as contact_intake
+    from gateway.contacts import lists as contact_lists
+    from gateway.contacts import sheets
+    from gateway.contacts.contacts import Refused
     from gateway.privacy import Keys
 
     settings, now = load(), datetime.now(UTC)
@@ -87,7 +89,7 @@ def _lines_read(count: int, last: bool) -> None:
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="The language of names.")
 def tally(commune: str | None, number: int | None, week: str | None, as_json: bool, lang: str) -> None:
     """Print the figures as staff see them."""
-    from gateway import tallies
+    from gateway.scorecard import tallies
     from gateway.tables import as_table
 
     try:
@@ -113,7 +115,7 @@ def tally(commune: str | None, number: int | None, week: str | None, as_json: bo
 @click.option("--dry-run", is_flag=True, help="Print recipients, parts and cost, and change nothing.")
 def broadcast(group: str, file: Path, at: str | None, dry_run: bool) -> None:
     """Put a message to a group before staff for approval."""
-    from gateway import dispatch, hours
+    from gateway.bulk import dispatch, hours
 
     settings, now = load(), datetime.now(UTC)
     try:

@@ -17,13 +17,15 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from gateway import forum_times, polls, weekly
+from gateway.bulk import polls
 from gateway.config import Settings
 from gateway.conversation import utc_now
+from gateway.forums import times as forum_times
 from gateway.models import pace
 from gateway.models.editions import beginning
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
+from gateway.scorecard import weekly
 from gateway.workers.housekeeping import count_days, purge
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete
 
-from gateway import forums
+from gateway.forums import forums
 from gateway.models import rollups
 from gateway.models.conversations import SESSION, conversations
 from gateway.models.messages import inbound, receipts

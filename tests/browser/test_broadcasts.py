@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
-from gateway import broadcasts as bulk
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.letters import Audience
 from gateway.config import Settings
-from gateway.letters import Audience
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind, State, messages

@@ -9,15 +9,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, select
 
-from gateway import hours
+from gateway.bulk import hours
+from gateway.bulk.progress import AHEAD
 from gateway.config import Settings
-from gateway.forum_facts import Forum
-from gateway.forum_times import Planned, Skipped, Which, announced, key, plan
+from gateway.forums.facts import Forum
+from gateway.forums.times import Planned, Skipped, Which, announced, key, plan
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.forums import REACHED
 from gateway.models.installation import pause
 from gateway.models.messages import State, messages
-from gateway.progress import AHEAD
 
 
 class Point(enum.Enum):

@@ -21,7 +21,7 @@ from gateway.models.releases import blocks, released_phones
 from gateway.models.rollups import SCORES
 from gateway.models.rounds import rounds
 from gateway.privacy import Cell, may_show
-from gateway.tallies import WOMEN, Figures
+from gateway.scorecard.tallies import WOMEN, Figures
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from gateway import forum_words, hours
+from gateway.bulk import hours
+from gateway.bulk.letters import Letter, Recipient, recipients_of, write_letter
 from gateway.config import Settings
-from gateway.forum_facts import Forum, find
-from gateway.letters import Letter, Recipient, recipients_of, write_letter
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum, find
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.forums import forum_replies, forums, told_of
 from gateway.models.installation import pause

@@ -17,17 +17,17 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, Select, delete, exists, func, select, update
 
-from gateway import broadcasts as sending
-from gateway.complaints import NotPossible
+from gateway.bulk import broadcasts as sending
+from gateway.bulk.complaints import NotPossible
+from gateway.bulk.letters import Audience
+from gateway.bulk.poll_words import Asked, Result, sentence, thanks
 from gateway.config import Settings
-from gateway.letters import Audience
 from gateway.menus.phrases import Words
 from gateway.menus.wording import render
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.messages import Kind, Move, forget_talks, messages
 from gateway.models.polls import poll_answers, polls
 from gateway.models.store import Store, insert
-from gateway.poll_words import Asked, Result, sentence, thanks
 from gateway.privacy import Cell, Keys, may_show
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ from gateway.models.rounds import round_communes, round_services, rounds
 from gateway.models.services import services
 from gateway.models.store import Store
 from gateway.privacy import Keys
-from gateway.releases import forget_released, release
+from gateway.scorecard.releases import forget_released, release
 
 
 class RoundProblem(Told):

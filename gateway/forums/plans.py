@@ -11,18 +11,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from gateway import broadcasts as bulk
-from gateway import forum_words
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.letters import recipients_of
+from gateway.bulk.previews import Plan
 from gateway.config import Settings
 from gateway.errors import Told
-from gateway.forum_facts import Forum, find
-from gateway.forum_times import ANNOUNCEMENTS, key
-from gateway.letters import recipients_of
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum, find
+from gateway.forums.times import ANNOUNCEMENTS, key
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.editions import publish
 from gateway.models.forums import forums
 from gateway.models.messages import Kind
-from gateway.previews import Plan
 
 OPEN = (Stage.DRAFT, Stage.WAITING)
 """A broadcast that says nothing yet."""

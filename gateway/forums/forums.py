@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from gateway import forum_words
 from gateway.config import Language, Settings
-from gateway.forum_facts import Forum, find, upcoming
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum, find, upcoming
 from gateway.menus.phrases import Words
 from gateway.models.callers import find_caller
 from gateway.models.contacts import contacts

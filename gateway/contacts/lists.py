@@ -14,13 +14,13 @@ from typing import Any, cast
 from sqlalchemy import Connection, select
 
 from gateway.config import Language, Settings
-from gateway.contacts import ADDRESS, CONSENT, NAME, Refused, mobile, words
-from gateway.groups import names_in
+from gateway.contacts.contacts import ADDRESS, CONSENT, NAME, Refused, mobile, words
+from gateway.contacts.groups import names_in
+from gateway.contacts.sheets import BadFile, Problem, Row, Sheet, shown
+from gateway.contacts.sheets import Flaw as FileFlaw
 from gateway.models.contacts import Role
 from gateway.models.places import places
 from gateway.privacy import Keys
-from gateway.sheets import BadFile, Problem, Row, Sheet, shown
-from gateway.sheets import Flaw as FileFlaw
 from gateway.text import fold, western_digits
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from gateway.bulk.letters import Texts
+from gateway.bulk.previews import MOST_PARTS
 from gateway.config import LANGUAGES, Language
-from gateway.letters import Texts
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.menus.wording import render
-from gateway.previews import MOST_PARTS
 from gateway.text import SMS, Limit, cut, fits, fold, is_gsm7, plain, segments, size
 
 _ = Words

@@ -8,13 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway import broadcasts, groups
-from gateway.complaints import NotPossible
+from gateway.bulk import broadcasts
+from gateway.bulk.complaints import NotPossible
+from gateway.bulk.letters import Audience, Texts
+from gateway.bulk.previews import Plan, Preview, preview, tidy
 from gateway.config import LANGUAGES, Language, Settings
+from gateway.contacts import groups
 from gateway.errors import Told
-from gateway.letters import Audience, Texts
 from gateway.models.messages import Kind
-from gateway.previews import Plan, Preview, preview, tidy
 from gateway.text import fold
 
 TITLE = 60

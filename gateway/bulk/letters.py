@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select, update
 
-from gateway import placeholders
+from gateway.bulk import placeholders
 from gateway.config import Language, Settings
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.contacts import Role, contacts, group_members

@@ -13,15 +13,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from gateway.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk.letters import Audience, Letter, Size, Texts, put_out
+from gateway.bulk.previews import Plan, Preview, preview, tidy
 from gateway.config import Settings
-from gateway.letters import Audience, Letter, Size, Texts, put_out
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.editions import publish
 from gateway.models.forums import forums
 from gateway.models.messages import Kind, Move, messages, move_idle, move_where
 from gateway.models.store import insert
-from gateway.previews import Plan, Preview, preview, tidy
 
 CHOSEN = (Kind.ANNOUNCEMENT, Kind.RESULT)
 """The kinds that staff write by themselves; forums and polls write the others."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from gateway.config import LANGUAGES, Language
-from gateway.forum_facts import Forum, named
+from gateway.forums.facts import Forum, named
 from gateway.menus import days
 from gateway.menus.forums import see_you
 from gateway.menus.phrases import Phrase, Words

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from gateway.letters import Audience
+from gateway.bulk.letters import Audience
 from gateway.menus.phrases import Name
 from gateway.models.forums import forums, in_each
 from gateway.models.places import places

@@ -14,10 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway import hours, placeholders, strays
-from gateway.complaints import Complaint, Values, Wrong
-from gateway.config import LANGUAGES, Language, Settings
-from gateway.letters import (
+from gateway.bulk import hours, placeholders, strays
+from gateway.bulk.complaints import Complaint, Values, Wrong
+from gateway.bulk.letters import (
     Addressed,
     Audience,
     Recipient,
@@ -29,6 +28,7 @@ from gateway.letters import (
     recipients_of,
     worded_in,
 )
+from gateway.config import LANGUAGES, Language, Settings
 from gateway.models.installation import pause
 from gateway.models.messages import PAUSED, Kind
 from gateway.routing import chooser

@@ -20,10 +20,9 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, func, select
 
-from gateway import tallies, weekly_words
+from gateway.bulk.letters import Audience, Letter, Recipient, Texts, recipients_of, write_letter
 from gateway.config import LANGUAGES, Language, Settings
 from gateway.errors import Told
-from gateway.letters import Audience, Letter, Recipient, Texts, recipients_of, write_letter
 from gateway.menus.phrases import Name, Words
 from gateway.menus.wording import render
 from gateway.models.contacts import Role, contacts
@@ -34,9 +33,10 @@ from gateway.models.places import communes, places
 from gateway.models.releases import council_replies, letters, weekly_letters
 from gateway.models.rounds import Round, round_communes, round_of, rounds
 from gateway.models.store import Store
-from gateway.releases import Block, blocks_of, release, total
-from gateway.tallies import Figures, services_of
-from gateway.weekly_words import Line
+from gateway.scorecard import tallies, weekly_words
+from gateway.scorecard.releases import Block, blocks_of, release, total
+from gateway.scorecard.tallies import Figures, services_of
+from gateway.scorecard.weekly_words import Line
 
 _ = Words
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from gateway.contacts import Flaw, Refused, words
+from gateway.contacts.contacts import Flaw, Refused, words
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.contacts import group_members, groups
 from gateway.models.forums import forums

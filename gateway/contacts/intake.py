@@ -15,15 +15,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, select, text, update
 
-from gateway import groups, phones
-from gateway.contact_lists import Entry, ListFlaw, Reading
-from gateway.contacts import Details, Flaw, lacking
+from gateway import phones
+from gateway.contacts import groups
+from gateway.contacts.contacts import Details, Flaw, lacking
+from gateway.contacts.lists import Entry, ListFlaw, Reading
+from gateway.contacts.sheets import BadFile, Problem
 from gateway.models.contacts import Role, contacts, group_members
 from gateway.models.contacts import groups as groups_table
 from gateway.models.messages import opt_outs
 from gateway.models.store import insert_many
 from gateway.privacy import Keys
-from gateway.sheets import BadFile, Problem
 from gateway.text import fold
 
 _CHUNK = 1000

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, select
 
-from gateway import hours
+from gateway.bulk import hours
 from gateway.config import Settings
 from gateway.models.installation import pause
 from gateway.models.messages import PAUSED, Kind, State, messages

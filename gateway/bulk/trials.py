@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from gateway import hours, placeholders
-from gateway.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk import hours, placeholders
+from gateway.bulk.complaints import Complaint, NotPossible, Wrong
+from gateway.bulk.letters import Texts
 from gateway.config import Language, Settings
-from gateway.letters import Texts
 from gateway.models.messages import Draft, Kind, has_opted_out, write
 from gateway.phones import NotANumber, calling_code, e164, is_mobile
 from gateway.privacy import Keys

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.config import Language
 from gateway.menus.phrases import Name, Words
 from gateway.menus.wording import render
-from gateway.tallies import Figures
+from gateway.scorecard.tallies import Figures
 from gateway.text import in_gsm7
 
 _ = Words

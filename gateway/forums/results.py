@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from gateway import broadcasts as bulk
-from gateway import forum_words
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.letters import Texts
+from gateway.bulk.previews import Plan
 from gateway.config import Settings
-from gateway.forum_facts import Forum
-from gateway.forum_plans import OPEN, NotNow, Why, as_it_is, keep_draft, title_of, to_json
-from gateway.letters import Texts
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum
+from gateway.forums.plans import OPEN, NotNow, Why, as_it_is, keep_draft, title_of, to_json
 from gateway.models.broadcasts import broadcasts
 from gateway.models.forums import forums
 from gateway.models.messages import Kind
-from gateway.previews import Plan
 
 
 def note_attendance(

@@ -13,11 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from gateway import broadcasts as bulk
-from gateway import forum_words
+from gateway.bulk import broadcasts as bulk
+from gateway.bulk.letters import Letter, recipients_of, write_letter
+from gateway.bulk.previews import Plan
 from gateway.config import Settings
-from gateway.forum_facts import Forum
-from gateway.forum_plans import (
+from gateway.forums import words as forum_words
+from gateway.forums.facts import Forum
+from gateway.forums.plans import (
     OPEN,
     NotNow,
     Why,
@@ -28,13 +30,11 @@ from gateway.forum_plans import (
     title_of,
     to_json,
 )
-from gateway.forum_times import ANNOUNCEMENTS, key
-from gateway.letters import Letter, recipients_of, write_letter
+from gateway.forums.times import ANNOUNCEMENTS, key
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.editions import publish
 from gateway.models.forums import REACHED, forums
 from gateway.models.messages import Kind, Move, State, messages, move_idle
-from gateway.previews import Plan
 
 URGENT = timedelta(hours=24)
 """So near the old or the new time people are told at once, until 21:00."""

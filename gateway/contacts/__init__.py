@@ -1,0 +1,1 @@
+"""Those who asked to hear from us: their contacts, groups, and files of them."""

@@ -1,0 +1,1 @@
+"""Public forums, from the plan to what came of them."""
