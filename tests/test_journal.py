@@ -166,7 +166,7 @@ def test_who_was_frozen_hands_nothing_over_any_more(tmp_path: Path, monkeypatch:
     later = time.clock_gettime(time.CLOCK_BOOTTIME) + HANDS_OVER_SECONDS
     monkeypatch.setattr(journal_module, "_clock", lambda: later)
     with playing("kannel") as stub, stub.sender() as sender:
-        late = Outgoing("b" * 32, "+85510000001", "hello", lambda: journal.goes_out("b" * 32))
+        late = Outgoing("b" * 32, "+85510000001", "hello", partial(journal.goes_out, "b" * 32))
         (outcome,) = sender.send([late], 5)
         assert isinstance(outcome, Refused)
         assert outcome.for_now
@@ -257,6 +257,48 @@ def test_a_journal_holds_ids_alone_and_nobody_else_reads_it(tmp_path: Path) -> N
     assert (left.worker, left.is_dead, left.marked, left.unmarked) == ("worker", True, ["b" * 32], ["a" * 32])
 
 
+# Killed in the moment of sending: just before the system has the bytes, or just after.
+KILLED = """
+import os, signal, sys
+from functools import partial
+from pathlib import Path
+from gateway.providers import noted
+from gateway.providers.base import Outgoing
+from gateway.workers.journal import Journal
+from tests.playing import SENDERS, settings
+
+url, folder, when = sys.argv[1:]
+send = noted.send
+
+def killed(*given):
+    if when == "after":
+        send(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+noted.send = killed
+journal = Journal(Path(folder), "worker")
+journal.begin(["a" * 32])
+sender = SENDERS["kannel"](settings(url, "http://127.0.0.1:1"))
+sender.send([Outgoing("a" * 32, "+85510000001", "hello", partial(journal.goes_out, "a" * 32))], 5)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux notes what it sends")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_who_is_killed_in_the_moment_of_sending_leaves_in_doubt_only_what_went_out(when: str, tmp_path: Path) -> None:
+    with playing("kannel") as stub:
+        done = subprocess.run(  # noqa: PLW1510  # it is killed
+            [sys.executable, "-c", KILLED, stub.url, str(tmp_path), when], cwd=Path(__file__).parents[1]
+        )
+        assert done.returncode == -signal.SIGKILL
+        (left,) = journal_module._left(tmp_path)
+        until = time.monotonic() + 5
+        while when == "after" and not stub.summary() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert stub.summary().get("accepted", 0) == (when == "after")
+    assert (left.marked, left.unmarked) == ((["a" * 32], []) if when == "after" else ([], ["a" * 32]))
+
+
 PROVIDERS = ["africastalking", "twilio", "somleng", "kannel", "android", "http"]
 
 
@@ -267,7 +309,7 @@ def test_a_sender_tells_of_each_message_before_it_reaches_the_provider(provider:
         assert sender.tells
         taken_when_told: list[int] = []
 
-        def goes_out(message: str) -> None:
+        def goes_out(message: str, noted: bool = False) -> None:
             told.append(message)
             if len(told) == 1:
                 taken_when_told.append(stub.summary().get("accepted", 0))
@@ -286,7 +328,7 @@ def test_a_sender_that_finds_nobody_tells_nothing(provider: str) -> None:
     with playing(provider) as stub:
         made = stub.sender()
     with made as sender:  # the stub has gone
-        sender.send([Outgoing("a" * 32, "+85510000001", "hello", lambda: told.append("it"))], 5)
+        sender.send([Outgoing("a" * 32, "+85510000001", "hello", lambda noted=False: told.append("it"))], 5)
     assert told == []
 
 

@@ -9,10 +9,10 @@ import dataclasses
 import enum
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Protocol
 from urllib.parse import parse_qsl
 
 from gateway.config import Settings
@@ -185,6 +185,17 @@ def with_wait(outcome: Outcome, wait: float | None) -> Outcome:
     return dataclasses.replace(outcome, after=wait) if isinstance(outcome, Refused) and outcome.for_now else outcome
 
 
+class GoesOut(Protocol):
+    """Is told that a message goes out now."""
+
+    def __call__(self, noted: bool = False) -> memoryview | None:
+        """`noted`: the system will note what it sends (noted.py), in the memory that is given back."""
+
+
+def _nobody(noted: bool = False) -> None:
+    """Where nobody wants to know."""
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A message to send."""
@@ -194,7 +205,7 @@ class Outgoing:
     number: str
     """E.164."""
     text: str
-    goes_out: Callable[[], None] = dataclasses.field(default=lambda: None, compare=False, repr=False)
+    goes_out: GoesOut = dataclasses.field(default=_nobody, compare=False, repr=False)
     """Called just before the first byte of its request goes out, by a sender that `tells`; an OSError keeps it back."""
 
 

@@ -16,7 +16,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,6 +30,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.connection import create_connection
+
+from gateway.providers import noted
+from gateway.providers.base import GoesOut
 
 MOST_BYTES = 1024 * 1024
 """Of an answer's body; what is longer is cut here."""
@@ -153,11 +156,11 @@ class _Attempt:
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("_attempt")
-_told: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("_told", default=())
+_told: ContextVar[tuple[GoesOut, ...]] = ContextVar("_told", default=())
 
 
 @contextmanager
-def telling(*whom: Callable[[], None]) -> Iterator[None]:
+def telling(*whom: GoesOut) -> Iterator[None]:
     """In this block a request calls these just before its first byte goes out; an OSError of theirs keeps it back."""
     token = _told.set(whom)
     try:
@@ -238,21 +241,24 @@ class _Http(HTTPConnection):
     def _let_go(self, data: bytes) -> None:
         """Sends a whole request, having told of it.
 
-        A process killed between telling and sending leaves a message in doubt that never went out, so the two follow
-        one upon the other: what the system takes at once goes first, and only then there is waiting.
+        A process killed between telling and sending leaves a message in doubt that never went out. So the system
+        notes what it sends, where it can; else the two follow one upon the other: what the system takes at once goes
+        first, and only then there is waiting.
         """
         attempt, told = _attempt.get(), _told.get()
         attempt.allowed = math.inf  # a proxy may have answered before
         attempt.left()
         assert self.sock is not None
         self.sock.settimeout(0)
-        for tell in told:
-            tell()
+        first, exactly = data[:_TLS_RECORD], len(told) == 1 and noted.can_note(self.sock)
+        rooms = [tell(noted=exactly) for tell in told]
         attempt.out = True
         try:
-            sent = self.sock.send(data[:_TLS_RECORD])
+            sent = noted.send(self.sock, first, rooms[0]) if exactly and rooms[0] else self.sock.send(first)
         except (BlockingIOError, SSLWantReadError, SSLWantWriteError):
             sent = 0
+            for tell in told:  # what goes now, nobody notes
+                tell()
         self.send(data[sent:])
 
     def send(self, data: Any) -> None:

@@ -3,7 +3,8 @@
 A worker marks a micro-batch `sending` and commits; then its requests go out, one after the other. Killed in between, it
 leaves messages of which some went out and some did not, and the database cannot tell which. So each request, just
 before its first byte goes out, sets a mark here. What has no mark never left this machine: it goes back to the queue.
-What has one is in doubt, and waits for its receipt.
+What has one is in doubt, and waits for its receipt; but where the system was to note the bytes beside the mark
+(gateway/providers/noted.py) and noted none, the worker was killed before them.
 
 What makes that safe:
 
@@ -32,6 +33,7 @@ import structlog
 
 from gateway.models.messages import Move, messages, move_idle, move_where
 from gateway.models.store import Store
+from gateway.providers.noted import ROOM, was_sent
 
 log = structlog.get_logger()
 
@@ -46,6 +48,11 @@ _UNTIL_AT, _HEAD, _SLOT = 56, 64, 64
 """Bytes: the system's start and `until`; then for each message of a micro-batch its mark and its id."""
 SLOTS = 32
 """The messages of a micro-batch, at most."""
+_NOTES = _HEAD + _SLOT * SLOTS
+"""Where the system's notes begin, one a message."""
+_SIZE = _NOTES + ROOM * SLOTS
+_NONE, _OUT, _NOTED = 0, 1, 2
+"""Marks."""
 _FORGOTTEN = 7 * 24 * 3600.0
 """Seconds after which a journal that nobody can conclude anything from is removed."""
 
@@ -64,8 +71,8 @@ class Journal:
         new = path.with_suffix(".new")  # it gets its name when it is locked: without a lock, it is a dead worker's
         self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.truncate(self._file, _HEAD + _SLOT * SLOTS)
-        self._memory = mmap.mmap(self._file, _HEAD + _SLOT * SLOTS)
+        os.truncate(self._file, _SIZE)
+        self._memory = mmap.mmap(self._file, _SIZE)
         self._memory[: len(_started())] = _started()
         self._places: dict[str, int] = {}
         self._until = 0.0
@@ -76,17 +83,20 @@ class Journal:
         assert len(batch) <= SLOTS
         self._until = _clock() + HANDS_OVER_SECONDS
         _UNTIL.pack_into(self._memory, _UNTIL_AT, self._until)
-        self._memory[_HEAD:] = bytes(_SLOT * SLOTS)
+        self._memory[_HEAD:] = bytes(_SIZE - _HEAD)
         self._places = {message: _HEAD + place * _SLOT for place, message in enumerate(batch)}
         for message, at in self._places.items():
             name = message.encode()
             self._memory[at + 1 : at + 1 + len(name)] = name
 
-    def goes_out(self, message: str) -> None:
-        """This one goes out now. Raises TooLate: it must not."""
-        self._memory[self._places[message]] = 1
+    def goes_out(self, message: str, noted: bool = False) -> memoryview | None:
+        """This one goes out now; `noted`: the system notes it in the memory given back. Raises TooLate: it must not."""
+        at = self._places[message]
+        self._memory[at] = _NOTED if noted else _OUT
         if _clock() > self._until:
             raise TooLate("its worker was frozen")
+        start = _NOTES + (at - _HEAD) // _SLOT * ROOM
+        return memoryview(self._memory)[start : start + ROOM] if noted else None
 
     def close(self) -> None:
         """The worker has nothing under way any more: others take over what it left."""
@@ -132,18 +142,30 @@ def _left(folder: Path) -> Iterator[_Left]:
                 is_dead = True
             except BlockingIOError:  # it lives, or somebody else does this just now
                 is_dead = False
-            content = file.read().ljust(_HEAD + _SLOT * SLOTS, b"\0")
+            content = file.read().ljust(_SIZE, b"\0")
             started = _started()
             if path.suffix or not started or not content.startswith(started):
                 if is_dead and time.time() - path.stat().st_mtime > _FORGOTTEN:
                     path.unlink()
                 continue
             if is_dead or _clock() > _UNTIL.unpack_from(content, _UNTIL_AT)[0] > 0:
-                slots = [content[at : at + _SLOT] for at in range(_HEAD, len(content), _SLOT)]
-                ids = {mark: [slot[1:].rstrip(b"\0").decode() for slot in slots if slot[0] == mark] for mark in (0, 1)}
-                yield _Left(path.name, is_dead, marked=ids[1], unmarked=[id_ for id_ in ids[0] if id_])
+                marked, unmarked = _read(content, is_dead)
+                yield _Left(path.name, is_dead, marked, unmarked)
             if is_dead:
                 path.unlink(missing_ok=True)
+
+
+def _read(content: bytes, is_dead: bool) -> tuple[list[str], list[str]]:
+    """The messages that may have gone out, and those that did not. One noted is certain only of who is dead."""
+    marked: list[str] = []
+    unmarked: list[str] = []
+    for place in range(SLOTS):
+        slot = content[_HEAD + place * _SLOT :][:_SLOT]
+        mark, message = slot[0], slot[1:].rstrip(b"\0").decode()
+        never = mark == _NOTED and is_dead and not was_sent(content[_NOTES + place * ROOM :][:ROOM])
+        if message:
+            (unmarked if mark == _NONE or never else marked).append(message)
+    return marked, unmarked
 
 
 def _started() -> bytes:

@@ -279,7 +279,7 @@ class Outbox:
         move_where(db, what, now, *ours, lease=None, worker=None, **change)
 
 
-def _nobody_asks(_: str) -> None:
+def _nobody_asks(_message: str, noted: bool = False) -> None:
     """Where there is no journal."""
 
 
