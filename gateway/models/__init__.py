@@ -20,6 +20,7 @@ from gateway.models import (
     services,
     staff,
     uploads,
+    volunteers,
 )
 from gateway.models.base import metadata
 
@@ -44,4 +45,5 @@ __all__ = [
     "services",
     "staff",
     "uploads",
+    "volunteers",
 ]

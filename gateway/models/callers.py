@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, ForeignKey, Table, Text, select
+from sqlalchemy import Column, Connection, Date, ForeignKey, Table, Text, select
 
 from gateway.config import Language
 from gateway.models.base import Hash, metadata
@@ -16,6 +16,7 @@ callers = Table(
     Column("key", Hash, primary_key=True),
     Column("language", Text),
     Column("commune", ForeignKey("communes.code")),
+    Column("seen", Date),  # the first of the month in which it last called: idle ones are forgotten
     sqlite_with_rowid=False,  # no row numbers: they would tell who came first
 )
 

@@ -130,9 +130,10 @@ messages = Table(
     Column("kind", Text, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("state", Text, nullable=False),
-    Column("phone", Hash, nullable=False),  # the look-up key of the number
-    Column("number", LargeBinary, nullable=False),  # sealed
-    Column("number_key", Integer, nullable=False),
+    # the look-up key of the number, and the number, sealed; gone with the text when it is old (retention)
+    Column("phone", Hash),
+    Column("number", LargeBinary),
+    Column("number_key", Integer),
     Column("text", Text, nullable=False),
     Column("parts", SmallInteger, nullable=False),
     Column("language", Text),  # of a broadcast's message: what follows it speaks the same

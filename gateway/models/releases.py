@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.models.answers import OVERALL
 from gateway.models.base import Hash, Moment, metadata
 from gateway.models.broadcasts import broadcasts
 from gateway.models.places import places
@@ -35,11 +36,13 @@ blocks = Table(
     Column("commune", ForeignKey("communes.code"), nullable=False),
     Column("round_id", ForeignKey("rounds.id"), nullable=False),
     Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("indicator", Text, nullable=False, server_default=OVERALL),
     Column("last", Date, nullable=False),  # answers up to this day
     Column("numbers", Integer, nullable=False),  # distinct
     Column("female", Integer, nullable=False),
+    Column("young", Integer, nullable=False, server_default="0"),  # 15 to 30
     *(Column(f"n{score}", Integer, nullable=False) for score in (1, 2, 3, 4, 5)),
-    UniqueConstraint("commune", "round_id", "service_id", "last"),
+    UniqueConstraint("commune", "round_id", "service_id", "indicator", "last"),
 )
 Index("ix_blocks_round_id", blocks.c.round_id)
 
@@ -49,6 +52,7 @@ released_phones = Table(
     # the numbers of a round's blocks: none is ever in a second block of the same service
     Column("round_id", ForeignKey("rounds.id"), primary_key=True),
     Column("service_id", ForeignKey("services.id"), primary_key=True),
+    Column("indicator", Text, primary_key=True, server_default=OVERALL),
     Column("phone", Hash, primary_key=True),  # under the round's key; gone when the round closes
     sqlite_with_rowid=False,
 )

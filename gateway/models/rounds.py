@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Date, ForeignKey, Index, Integer, Select, Table, Text, select
 
-from gateway.models.base import metadata
+from gateway.models.base import Hash, metadata
 
 rounds = Table(
     "rounds",
@@ -16,7 +16,12 @@ rounds = Table(
     Column("id", Integer, primary_key=True),
     Column("key", Text, nullable=False),  # the name of the key's file, never the key
     Column("opened", Date, nullable=False),
+    Column("until", Date),  # its last day as planned, for staff's eyes
     Column("closed", Date),
+    # publishing: councils see it from the first of these days on, everybody from the second
+    Column("council_on", Date),
+    Column("public_on", Date),
+    Column("published_by", ForeignKey("staff.id")),
 )
 
 round_communes = Table(
@@ -36,6 +41,26 @@ round_services = Table(
     metadata,
     Column("round_id", ForeignKey("rounds.id"), primary_key=True),
     Column("service_id", ForeignKey("services.id"), primary_key=True),
+)
+
+round_indicators = Table(
+    "round_indicators",
+    metadata,
+    # what is asked beside the score: frozen while the round is open, as its services are
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("indicator_id", ForeignKey("indicators.id"), primary_key=True),
+)
+
+near_numbers = Table(
+    "near_numbers",
+    metadata,
+    # how many numbers of one hundred neighbours rated a commune on a day, while the round is open: bursts are flagged
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("near", Hash, primary_key=True),  # the hundred, under the round's key
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("numbers", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 

@@ -7,6 +7,8 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
+    ForeignKey,
+    Index,
     Integer,
     Table,
     Text,
@@ -36,6 +38,20 @@ services = Table(
     # 8 opens the menu, 9 is "more", 0 is "back"; from 10 on a number is typed as it stands
     CheckConstraint("number BETWEEN 1 AND 7 OR number BETWEEN 10 AND 99", name="number"),
 )
+
+indicators = Table(
+    "indicators",
+    metadata,
+    # the extra questions about a service, answered with the same five scores; a session draws two of them
+    Column("id", Text, primary_key=True),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("place", Integer, nullable=False),  # in lists; up to ten that are active
+    Column("text_km", Text, nullable=False),
+    Column("text_latn", Text, nullable=False),
+    Column("text_en", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+)
+Index("ix_indicators_service", indicators.c.service_id, indicators.c.place)
 
 STANDARD = (
     ("office", 1, "រដ្ឋបាលឃុំ", "Rothbal khum", "Commune office", "ឃុំ", "Khum", "", True, False),

@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
+    ForeignKey,
     Integer,
     Table,
     Text,
@@ -38,6 +39,14 @@ staff = Table(
     Column("last_login", Moment),
     UniqueConstraint("name"),
     CheckConstraint("role IN ('admin', 'staff', 'council', 'volunteer')", name="role"),
+)
+
+staff_communes = Table(
+    "staff_communes",
+    metadata,
+    # whose figures a council's login sees; where a volunteer's login records
+    Column("staff_id", ForeignKey("staff.id"), primary_key=True),
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
 )
 
 _hasher = PasswordHasher()

@@ -25,6 +25,7 @@ from gateway.models.services import services
 from gateway.privacy import Cell, may_show, shown_parts
 
 WOMEN = ("woman-15-30", "woman-31")
+YOUNG = ("woman-15-30", "man-15-30")
 
 
 class NothingToTell(Told):
@@ -43,6 +44,8 @@ class Figures:
     numbers: int
     female: int
     counts: tuple[int, ...]
+    young: int = 0
+    """Aged 15 to 30."""
 
     @property
     def mean(self) -> float:
@@ -120,7 +123,7 @@ def tally(db: Connection, commune: str, round_: Round, minimum: int, today: date
         else:
             part = parts.get(None)
             part = part if part and may_show(part.cell, minimum) else None
-        figures = Figures(part.cell.n, part.cell.numbers, part.female, part.cell.counts) if part else None
+        figures = part.figures if part else None
         name = Name(row.name_km, row.name_latn, row.name_en)
         shown.append(ServiceTally(row.id, row.number, name, figures))
     place = db.execute(select(places.c.name_km, places.c.name_en).where(places.c.code == commune)).one()
@@ -205,6 +208,11 @@ def services_of(round_: Round) -> Select[Any]:
 class _Part:
     cell: Cell
     female: int
+    young: int
+
+    @property
+    def figures(self) -> Figures:
+        return Figures(self.cell.n, self.cell.numbers, self.female, self.cell.counts, self.young)
 
 
 def _cells(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
@@ -222,9 +230,10 @@ def _parts(rows: Iterable[tuple[str, date | None, Any]]) -> dict[str, dict[date 
     cells: dict[str, dict[date | None, _Part]] = {}
     for service, week, row in rows:
         of_service = cells.setdefault(service, {})
-        before = of_service.get(week, _Part(Cell((0,) * len(SCORES), 0), 0))
+        before = of_service.get(week, _Part(Cell((0,) * len(SCORES), 0), 0, 0))
         added = [getattr(row, f"n{score}") for score in SCORES]
         total = tuple(int(old + new) for old, new in zip(before.cell.counts, added, strict=True))
         female = before.female + (int(sum(added)) if row.who in WOMEN else 0)
-        of_service[week] = _Part(Cell(total, before.cell.numbers + int(row.leads)), female)
+        young = before.young + (int(sum(added)) if row.who in YOUNG else 0)
+        of_service[week] = _Part(Cell(total, before.cell.numbers + int(row.leads)), female, young)
     return cells

@@ -1,4 +1,4 @@
-"""bulk messages: contacts, broadcasts, forums, polls, what left the programme"""
+"""bulk messages and the scorecard: contacts, broadcasts, forums, polls, indicators, volunteers, releases"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -62,6 +62,21 @@ def upgrade() -> None:
         batch_op.create_index("ix_contacts_commune_role", ["commune", "role"], unique=False)
 
     op.create_table(
+        "indicators",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("service_id", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("text_km", sa.Text(), nullable=False),
+        sa.Column("text_latn", sa.Text(), nullable=False),
+        sa.Column("text_en", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_indicators_service_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_indicators")),
+    )
+    with op.batch_alter_table("indicators", schema=None) as batch_op:
+        batch_op.create_index("ix_indicators_service", ["service_id", "place"], unique=False)
+
+    op.create_table(
         "polls",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
@@ -74,16 +89,6 @@ def upgrade() -> None:
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["author"], ["staff.id"], name=op.f("fk_polls_author")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_polls")),
-    )
-    op.create_table(
-        "released_phones",
-        sa.Column("round_id", sa.Integer(), nullable=False),
-        sa.Column("service_id", sa.Text(), nullable=False),
-        sa.Column("phone", sa.LargeBinary(length=16), nullable=False),
-        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_released_phones_round_id")),
-        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_released_phones_service_id")),
-        sa.PrimaryKeyConstraint("round_id", "service_id", "phone", name=op.f("pk_released_phones")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "uploads",
@@ -107,9 +112,11 @@ def upgrade() -> None:
         sa.Column("commune", sa.Text(), nullable=False),
         sa.Column("round_id", sa.Integer(), nullable=False),
         sa.Column("service_id", sa.Text(), nullable=False),
+        sa.Column("indicator", sa.Text(), server_default="overall", nullable=False),
         sa.Column("last", sa.Date(), nullable=False),
         sa.Column("numbers", sa.Integer(), nullable=False),
         sa.Column("female", sa.Integer(), nullable=False),
+        sa.Column("young", sa.Integer(), server_default="0", nullable=False),
         sa.Column("n1", sa.Integer(), nullable=False),
         sa.Column("n2", sa.Integer(), nullable=False),
         sa.Column("n3", sa.Integer(), nullable=False),
@@ -120,7 +127,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_blocks_service_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blocks")),
         sa.UniqueConstraint(
-            "commune", "round_id", "service_id", "last", name=op.f("uq_blocks_commune_round_id_service_id_last")
+            "commune",
+            "round_id",
+            "service_id",
+            "indicator",
+            "last",
+            name=op.f("uq_blocks_commune_round_id_service_id_indicator_last"),
         ),
     )
     with op.batch_alter_table("blocks", schema=None) as batch_op:
@@ -188,6 +200,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_group_members_contact_id"), ["contact_id"], unique=False)
 
     op.create_table(
+        "near_numbers",
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("near", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("commune", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("numbers", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_near_numbers_commune")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_near_numbers_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "near", "commune", "day", name=op.f("pk_near_numbers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "poll_answers",
         sa.Column("poll_id", sa.Integer(), nullable=False),
         sa.Column("phone", sa.LargeBinary(length=16), nullable=False),
@@ -195,6 +219,17 @@ def upgrade() -> None:
         sa.CheckConstraint("choice BETWEEN 1 AND 5", name=op.f("ck_poll_answers_choice")),
         sa.ForeignKeyConstraint(["poll_id"], ["polls.id"], name=op.f("fk_poll_answers_poll_id")),
         sa.PrimaryKeyConstraint("poll_id", "phone", name=op.f("pk_poll_answers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "released_phones",
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("service_id", sa.Text(), nullable=False),
+        sa.Column("indicator", sa.Text(), server_default="overall", nullable=False),
+        sa.Column("phone", sa.LargeBinary(length=16), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_released_phones_round_id")),
+        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_released_phones_service_id")),
+        sa.PrimaryKeyConstraint("round_id", "service_id", "indicator", "phone", name=op.f("pk_released_phones")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -221,6 +256,22 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "round_indicators",
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("indicator_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["indicator_id"], ["indicators.id"], name=op.f("fk_round_indicators_indicator_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_round_indicators_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "indicator_id", name=op.f("pk_round_indicators")),
+    )
+    op.create_table(
+        "staff_communes",
+        sa.Column("staff_id", sa.Integer(), nullable=False),
+        sa.Column("commune", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_staff_communes_commune")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_staff_communes_staff_id")),
+        sa.PrimaryKeyConstraint("staff_id", "commune", name=op.f("pk_staff_communes")),
+    )
+    op.create_table(
         "stale_days",
         sa.Column("commune", sa.Text(), nullable=False),
         sa.Column("round_id", sa.Integer(), nullable=False),
@@ -229,6 +280,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_stale_days_round_id")),
         sa.PrimaryKeyConstraint("commune", "round_id", "day", name=op.f("pk_stale_days")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "volunteers",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("commune", sa.Text(), nullable=False),
+        sa.Column("phone", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("number", sa.LargeBinary(), nullable=True),
+        sa.Column("number_key", sa.Integer(), nullable=True),
+        sa.Column("staff_id", sa.Integer(), nullable=True),
+        sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_volunteers_commune")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_volunteers_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_volunteers")),
+        sa.UniqueConstraint("phone", name=op.f("uq_volunteers_phone")),
+        sa.UniqueConstraint("staff_id", name=op.f("uq_volunteers_staff_id")),
     )
     op.create_table(
         "broadcasts",
@@ -284,6 +352,16 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "recorded",
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("volunteer_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("respondents", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_recorded_round_id")),
+        sa.ForeignKeyConstraint(["volunteer_id"], ["volunteers.id"], name=op.f("fk_recorded_volunteer_id")),
+        sa.PrimaryKeyConstraint("round_id", "volunteer_id", "day", name=op.f("pk_recorded")),
+    )
+    op.create_table(
         "weekly_letters",
         sa.Column("commune", sa.Text(), nullable=False),
         sa.Column("week", sa.Date(), nullable=False),
@@ -306,6 +384,9 @@ def upgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_answers_tally"))
         batch_op.create_index("ix_answers_day", ["commune", "round_id", "day"], unique=False)
 
+    with op.batch_alter_table("callers", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("seen", sa.Date(), nullable=True))
+
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.add_column(sa.Column("letter", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_inbound_answer"), ["answer"], unique=False)
@@ -321,6 +402,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("broadcast", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("for_now", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("sent", sa.DateTime(timezone=True), nullable=True))
+        batch_op.alter_column("phone", existing_type=sa.BLOB(), nullable=True)
+        batch_op.alter_column("number", existing_type=sa.BLOB(), nullable=True)
+        batch_op.alter_column("number_key", existing_type=sa.INTEGER(), nullable=True)
         batch_op.drop_index(batch_op.f("ix_messages_due"), sqlite_where=sa.text("state = 'queued'"))
         batch_op.create_index(
             "ix_messages_due",
@@ -344,6 +428,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("broadcast IS NOT NULL"),
         )
         batch_op.create_foreign_key(batch_op.f("fk_messages_broadcast"), "broadcasts", ["broadcast"], ["id"])
+
+    with op.batch_alter_table("rounds", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("until", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("council_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("public_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("published_by", sa.Integer(), nullable=True))
+        batch_op.create_foreign_key(batch_op.f("fk_rounds_published_by"), "staff", ["published_by"], ["id"])
 
     with op.batch_alter_table("services", schema=None) as batch_op:
         batch_op.add_column(sa.Column("short_km", sa.Text(), server_default=sa.text("('')"), nullable=False))
