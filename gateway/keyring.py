@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Table, bindparam, delete, func, select, tuple_, update
 
-from gateway.models import callers, contacts, conversations, forums, messages, uploads
+from gateway.models import callers, contacts, conversations, forums, messages, uploads, volunteers
 from gateway.models.installation import master, set_master
 from gateway.models.messages import Move, move_where
 from gateway.models.store import Store
@@ -24,6 +24,7 @@ SEALED: tuple[tuple[Table, str, str, str], ...] = (
     (messages.inbound, "text", "text_key", "an SMS"),
     (contacts.contacts, "number", "number_key", "a number"),
     (forums.forum_replies, "number", "number_key", "a number"),
+    (volunteers.volunteers, "number", "number_key", "a number"),
     (uploads.uploads, "content", "content_key", "an upload"),
 )
 """Every sealed column, beside the column of its key's number, and what it was sealed as."""
@@ -88,6 +89,7 @@ def start_anew(store: Store, keys: Keys, now: datetime) -> dict[str, int]:
             "opt-outs": _emptied(db, messages.opt_outs),
             "known callers": _emptied(db, callers.callers),
             "replies to forums": _emptied(db, forums.forum_replies),
+            "volunteers' numbers": _forget_volunteers(db),
         }
         _emptied(db, conversations.conversations)
         _emptied(db, messages.inbound)
@@ -97,6 +99,12 @@ def start_anew(store: Store, keys: Keys, now: datetime) -> dict[str, int]:
 
 def _emptied(db: Connection, table: Table) -> int:
     return db.execute(delete(table)).rowcount
+
+
+def _forget_volunteers(db: Connection) -> int:
+    v = volunteers.volunteers
+    known = update(v).where(v.c.phone.is_not(None))
+    return db.execute(known.values(phone=None, number=None, number_key=None)).rowcount
 
 
 def _reseal(store: Store, keys: Keys, new: int) -> int:
