@@ -73,11 +73,12 @@ def story(db: Connection, settings: Settings, forum: Forum, now: datetime) -> li
 
 
 def _said(forum: Forum, row: Row[tuple[object, ...]], states: Counter[State]) -> Chapter:
-    what = str(row.key).removeprefix(f"forum {forum.id} ").rpartition(" ")[0] if row.key else str(row.kind)
+    named = str(row.key).removeprefix(f"forum {forum.id} ") if row.key else f"{row.kind} "
+    what, _, revision = named.rpartition(" ")
     ahead = sum(states[state] for state in AHEAD - {State.SENDING})
     point = _POINTS.get(Stage(row.stage), Point.GOING if ahead or states[State.SENDING] else Point.SAID)
     reached = sum(states[state] for state in REACHED)
-    if what == Which.INVITATION and row.author is None:
+    if what == Which.INVITATION and row.author is None and revision != "1":  # by the clock
         what = _ANEW
     return Chapter(
         what=what or "outcome",
