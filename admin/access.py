@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
 
 from admin.limits import Limits
+from admin.rights import first_page
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES
 from gateway.menus.phrases import Words
@@ -42,10 +43,10 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
     again = PasswordField()
 
 
-def inside(target: str | None) -> str:
-    """The target when it is a page of the panel, else the panel's first page: no link leads elsewhere."""
+def inside(target: str | None, role: str) -> str:
+    """The target when it is a page of the panel, else the first page of the role: no link leads elsewhere."""
     safe = target and target.startswith("/admin/") and target.isprintable() and "\\" not in target
-    return target if target and safe else url_for("admin.tallies")
+    return target if target and safe else url_for(first_page(role))
 
 
 def complaint(new: str, again: str) -> Words | None:
@@ -73,9 +74,9 @@ def add_routes(
 
     @panel.route("/login", methods=["GET", "POST"])
     def login() -> Response | tuple[str, int]:
-        target = inside(request.args.get("next"))
+        wanted = request.args.get("next")
         if current_user.is_authenticated:
-            return redirect(target)
+            return redirect(inside(wanted, current_user.member.role))
         form = LoginForm()
         if not form.validate_on_submit():
             return render_template("admin/login.html", form=form, wrong=False), 200
@@ -93,6 +94,7 @@ def add_routes(
                 staff.speak(db, member.id, request.args["lang"])
         sessions.begin(member)
         log.info("panel.login", member=member.id)
+        target = inside(wanted, member.role)
         return redirect(url_for("admin.password", next=target) if member.one_time else target)
 
     @panel.post("/logout")
@@ -117,7 +119,7 @@ def add_routes(
                 sessions.renew(changed)
                 log.info("panel.password_changed", member=member.id)
                 flash(_("Your password was changed.").msgid)
-                return redirect(inside(request.args.get("next")))
+                return redirect(inside(request.args.get("next"), member.role))
         page = render_template("admin/password.html", form=form, wrong=wrong, shortest=SHORTEST)
         return page, 422 if wrong else 200
 
@@ -127,7 +129,7 @@ def add_routes(
         if wish in LANGUAGES:
             with store.write() as db:
                 staff.speak(db, current_user.member.id, wish)
-        return redirect(inside(request.form.get("back")))
+        return redirect(inside(request.form.get("back"), current_user.member.role))
 
 
 def _refused(store: Store, member: staff.Member, form: PasswordForm) -> Words | None:

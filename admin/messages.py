@@ -116,9 +116,9 @@ class Line:
     created: datetime
     kind: Phrase
     number: str | None
-    """Masked; None where it cannot be opened."""
+    """Masked; empty once it was removed, None where it cannot be opened."""
     text: str | None
-    """None for answers: they tell what a person asked."""
+    """None for answers: they tell what a person asked. And once it was removed with the number."""
     state: State
     reason: Phrase | None
     provider: str
@@ -131,7 +131,7 @@ class Line:
 def line(keys: Keys, row: Row[Any], now: datetime) -> Line:
     """A row of the outbox as staff may see it."""
     try:
-        number = masked(number_of(keys, row))
+        number = masked(number_of(keys, row)) if row.number is not None else ""
     except KeyProblem:
         number = None
     return Line(
@@ -139,7 +139,7 @@ def line(keys: Keys, row: Row[Any], now: datetime) -> Line:
         created=row.created,
         kind=KINDS.get(row.kind, row.kind),
         number=number,
-        text=None if row.kind == Kind.ANSWER else scrub(row.text),
+        text=None if row.kind == Kind.ANSWER or number == "" else scrub(row.text),
         state=State(row.state),
         reason=REASONS.get(row.reason, scrub(row.reason)) if row.reason else None,
         provider=row.provider,

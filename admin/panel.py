@@ -1,7 +1,8 @@
 """The panel's frame: who may come in, what every page knows, what is said when something is not there.
 
-Nothing is open that is not named in `OPEN`: every other page asks for a login first, and takes no form without
-its token (CSRF). The webhooks are outside the blueprint, and so outside all of this.
+Nothing is open that is not named in `rights.OPEN`: every other page asks for a login first, whose role may open it
+(`rights`), and takes no form without its token (CSRF). The webhooks are outside the blueprint, and so outside all of
+this.
 """
 
 from __future__ import annotations
@@ -16,7 +17,28 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin import access, assets, broadcasts, contact_files, contacts, forums, messages, pauses, polls, tallies, weekly
+from admin import (
+    access,
+    assets,
+    broadcasts,
+    contact_files,
+    contacts,
+    council,
+    forums,
+    logins,
+    messages,
+    pauses,
+    polls,
+    publishing,
+    record,
+    reports,
+    rights,
+    rounds,
+    services,
+    tallies,
+    volunteers,
+    weekly,
+)
 from admin.limits import Limits
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES, Wording, spoken
@@ -29,24 +51,21 @@ from gateway.privacy import Keys
 
 _ = Words
 
-OPEN = ("admin.login", "admin.asset")
-"""Pages without a login."""
-ALWAYS = ("admin.logout", "admin.language", "admin.password")
-"""Pages for every login, whatever its role, even with a one-time password."""
 NAV: tuple[tuple[str, Words], ...] = (
     ("admin.tallies", _("Tallies")),
+    ("admin.rounds", _("Rounds")),
     ("admin.forums", _("Forums")),
     ("admin.broadcasts", _("Broadcasts")),
     ("admin.polls", _("Polls")),
     ("admin.weekly", _("Weekly tallies")),
     ("admin.contacts", _("Contacts")),
     ("admin.messages", _("Messages")),
+    ("admin.logins", _("Logins")),
+    ("admin.council", _("Your commune")),
 )
 """What stands at the top of every page, in this order."""
 LARGEST = {"admin.contacts_brought": contact_files.MOST_BYTES + 64 * 1024}
 """Bytes of a form with a file, by its page; others are as small as a webhook's (`MAX_CONTENT_LENGTH`)."""
-ROLES = ("admin", "staff")
-"""Who sees staff's figures; councils get what left the programme (DOMAIN.md, Privacy, two circles)."""
 
 
 def utc_now() -> datetime:
@@ -87,7 +106,7 @@ def blueprint(
 
     @panel.before_request
     def guard() -> AnyResponse | None:
-        if request.endpoint in OPEN:
+        if request.endpoint in rights.OPEN:
             csrf.protect()
             return None
         if not current_user.is_authenticated:
@@ -98,11 +117,10 @@ def blueprint(
             request.max_content_length = LARGEST[request.endpoint]
         csrf.protect()
         sessions.touch()
-        if request.endpoint not in ALWAYS:
-            if current_user.member.one_time:
-                return redirect(url_for("admin.password"))
-            if current_user.member.role not in ROLES:
-                abort(403)
+        if current_user.member.one_time and request.endpoint not in rights.ALWAYS:
+            return redirect(url_for("admin.password"))
+        if not rights.may_open(current_user.member.role, request.endpoint):
+            abort(403)
         return None
 
     @panel.after_request
@@ -133,7 +151,8 @@ def blueprint(
             "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
-            "nav": NAV,
+            "nav": [line for line in NAV if member and rights.may_open(member.role, line[0])],
+            "may_open": lambda endpoint: bool(member and rights.may_open(member.role, endpoint)),
             "pause": days if days and days[1] >= now().astimezone(settings.zone).date() else None,
             "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         }
@@ -145,7 +164,7 @@ def blueprint(
 
     @panel.get("/")
     def home() -> AnyResponse:
-        return redirect(url_for("admin.tallies"))
+        return redirect(url_for(rights.first_page(current_user.member.role)))
 
     @panel.get("/<path:rest>")
     def nowhere(**_rest: str) -> str:
@@ -153,13 +172,21 @@ def blueprint(
 
     access.add_routes(panel, store, sessions, limits, now)
     tallies.add_routes(panel, store, settings, now)
+    rounds.add_routes(panel, store, settings, keys, now)
+    services.add_routes(panel, store, now)
     forums.add_routes(panel, store, settings, now)
     broadcasts.add_routes(panel, store, settings, keys, now)
     polls.add_routes(panel, store, settings, keys, now)
     weekly.add_routes(panel, store, settings, now)
+    publishing.add_routes(panel, store, settings, now)
+    council.add_routes(panel, store, settings, now)
+    reports.add_routes(panel, store, settings)
     pauses.add_routes(panel, store, settings, now)
     contacts.add_routes(panel, store, settings, keys, now)
     messages.add_routes(panel, store, settings, keys, now)
+    logins.add_routes(panel, store)
+    volunteers.add_routes(panel, store, settings, keys, now)
+    record.add_routes(panel, store, settings, keys, now)
 
     _add_refusals(panel, store)
     return panel

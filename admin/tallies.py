@@ -1,21 +1,29 @@
-"""The tallies: one commune's round, service by service, as staff see it (DOMAIN.md, Privacy, two circles)."""
+"""The tallies: figures as staff see them, one breakdown at a time (DOMAIN.md, Privacy, two circles)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from flask import Blueprint, abort, render_template, request
-from sqlalchemy import Connection, select
+from flask import Blueprint, Response, abort, render_template, request
+from flask_login import current_user
+from sqlalchemy import Connection, func, select
 
+from admin.tally_lines import NAMES, Line, line, widths
+from admin.tally_sheet import as_csv
+from admin.wording import Wording, spoken
 from gateway.config import FLOOR, Settings
 from gateway.menus.phrases import Name, Words
 from gateway.models.places import communes, places
-from gateway.models.rounds import Round, rounds_of
+from gateway.models.rounds import Round, round_communes, rounds_of
 from gateway.models.store import Store
-from gateway.scorecard import tallies
-from gateway.scorecard.tallies import Change, ServiceTally, Tally
+from gateway.scorecard.breakdowns import MOST, Breakdown, By, breakdown, written
+from gateway.scorecard.scopes import WHOLE, Scope, scope_of
+from gateway.scorecard.tallies import NothingToTell, monday
+
+__all__ = ["FEW", "SCALE", "Commune", "Line", "add_routes", "programme", "widths"]
 
 _ = Words
 
@@ -29,6 +37,10 @@ SCALE = {
 """The words of the I-SAF scorecard (DOMAIN.md, Services)."""
 FEW = 8
 """So many communes are links; more are a list to choose from."""
+MANY = 150
+"""So many communes stand under each other on one page; a province has no more."""
+ALL = "all"
+"""The whole programme, in an address."""
 
 
 @dataclass(frozen=True)
@@ -40,29 +52,29 @@ class Commune:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A service on the page: its figures, the widths of its bar, and what became of it since the round before."""
+class Asked:
+    """What the page is to show."""
 
-    service: ServiceTally
-    widths: tuple[int, ...]
-    change: Change | None
+    code: str
+    """Of a place; WHOLE for the programme."""
+    round: int | None
+    by: By | None
+    week: date | None
+    group: int | None
+    """The id of a round: all its communes."""
 
+    @property
+    def parted(self) -> By | None:
+        """What is asked of the figures: a week is one part of them; extra questions stand under their service."""
+        return By.WEEK if self.week else self.by
 
-def widths(counts: Sequence[int]) -> tuple[int, ...]:
-    """The parts of a bar, in about hundredths; what is not nothing can be seen."""
-    n = sum(counts)
-    return tuple(max(1, round(100 * count / n)) if count else 0 for count in counts)
-
-
-def lines(now: Tally, before: Tally | None) -> list[Line]:
-    """The services of a round, each with its change where both rounds show it."""
-    earlier = {one.service: one.figures for one in before.services} if before else {}
-    found = []
-    for service in now.services:
-        figures, then = service.figures, earlier.get(service.service)
-        change = tallies.change(figures, then) if figures and then else None
-        found.append(Line(service, widths(figures.counts) if figures else (), change))
-    return found
+    def address(self, **changes: Any) -> dict[str, Any]:
+        """The same page but for some changes, for `url_for`."""
+        wanted = replace(self, **changes)
+        place = "commune" if len(wanted.code) == 6 else "place"
+        where = {"group": wanted.group} if wanted.group else {place: wanted.code or ALL}
+        week = written(wanted.week) if wanted.week else None
+        return {**where, "round": wanted.round, "by": wanted.by, "week": week}
 
 
 def programme(db: Connection) -> list[Commune]:
@@ -75,40 +87,130 @@ def programme(db: Connection) -> list[Commune]:
 
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
-    """`/admin/tallies?commune=CODE&round=N`."""
+    """`/admin/tallies?commune=CODE&round=N&by=WHAT`, `?place=CODE|all`, `?group=ROUND`, `&week=2026-W47`; the CSV."""
 
-    def figures_of(db: Connection, commune: Commune, round_: Round) -> Tally:
+    def find(db: Connection, asked: Asked) -> tuple[Scope | None, Breakdown | None]:
+        try:
+            scope = scope_of(db, asked.code, asked.round, group=asked.group)
+        except NothingToTell:
+            if asked.round is not None or asked.group is not None:
+                abort(404)
+            return None, None
+        if asked.by not in offered(scope) or (asked.week and len(scope.rounds) > MOST):
+            abort(404)
+        by = asked.parted or (By.INDICATOR if len(scope.rounds) <= MOST else None)
         today = now().astimezone(settings.zone).date()
-        return tallies.tally(db, commune.code, round_, settings.min_raters, today)
+        told = breakdown(db, scope, by, settings.min_raters, today)
+        return scope, of_week(told, asked.week) if asked.week else told
 
     @panel.get("/tallies", endpoint="tallies")
     def page() -> str:
-        number = request.args.get("round", type=int)
-        if number is None and "round" in request.args:
-            abort(404)
         with store.read() as db:
             choice = programme(db)
-            code = request.args.get("commune", choice[0].code if choice else None)
-            commune = next((one for one in choice if one.code == code), None)
+            asked = wanted(choice)
+            scope, told = find(db, asked) if choice else (None, None)
+            commune = next((one for one in choice if one.code == asked.code), None)
             rounds = rounds_of(db, commune.code) if commune else []
-            chosen = [i for i, one in enumerate(rounds) if number in (None, one.number)]
-            if (code and not commune) or (number is not None and not chosen):
-                abort(404)
-            tally = before = None
-            if commune and chosen:
-                tally = figures_of(db, commune, rounds[chosen[0]])
-                earlier = rounds[chosen[0] + 1 : chosen[0] + 2]
-                before = figures_of(db, commune, earlier[0]) if earlier else None
+            beside = communes_beside(db, scope) if commune and scope else 0
+            wider = wider_places(db, choice)
         return render_template(
             "admin/tallies.html",
             communes=choice,
+            wider=wider,
             few=len(choice) <= FEW,
+            asked=asked,
+            all=ALL,
             commune=commune,
+            scope=scope,
+            told=told,
+            number=next(iter(scope.rounds.values())).number if commune and scope else asked.round,
             rounds=rounds,
-            tally=tally,
-            lines=lines(tally, before) if tally else [],
-            before=before,
+            beside=beside,
+            offered=offered(scope) if scope else {},
+            lines=[line(one, asked.by) for one in told.services] if told else [],
             scale=SCALE,
             minimum=max(settings.min_raters, FLOOR),
             settings=settings,
         )
+
+    @panel.get("/tallies.csv", endpoint="tallies_csv")
+    def sheet() -> Response:
+        with store.read() as db:
+            asked = wanted(programme(db))
+            _scope, told = find(db, asked)
+        if told is None:
+            abort(404)
+        words = Wording(spoken(current_user.member.language, settings.default_language), settings.zone)
+        what = written(asked.week) if asked.week else asked.by or "services"
+        name = f"tallies-{asked.code or ALL}-{what}"
+        answer = Response(as_csv(told, asked.by, words), content_type="text/csv; charset=utf-8")
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        return answer
+
+
+def wanted(choice: Sequence[Commune]) -> Asked:
+    """What the address asks for; 404 where there is no such thing."""
+    given = request.args
+    code = given.get("commune", given.get("place", choice[0].code if choice else WHOLE))
+    group = given.get("group", type=int)
+    if group is not None or code == ALL:
+        code = WHOLE
+    elif choice and code not in {
+        one.code[:digits] for one in choice for digits in ((6,) if "commune" in given else (2, 4, 6))
+    }:
+        abort(404)
+    try:
+        number = int(given["round"]) if given.get("round") else None
+        by = By(given["by"]) if given.get("by") else None
+        week = monday(given["week"]) if given.get("week") else None
+    except ValueError:
+        abort(404)
+    if (number is not None and number < 1) or (by and week) or (group is None and "group" in given):
+        abort(404)
+    return Asked(code, number, by, week, group if group is None or group < 2**31 else 0)
+
+
+def offered(scope: Scope) -> Mapping[By | None, Words]:
+    """The breakdowns that make sense for a scope, and fit on a page."""
+    many = len(scope.rounds)
+    fits: dict[By | None, bool] = {
+        None: True,
+        **dict.fromkeys((By.WHO, By.WEEK, By.CHANNEL), many <= MOST),
+        By.COMMUNE: 1 < many <= MANY,
+        By.DISTRICT: len({code[:4] for code in scope.rounds}) > 1,
+        By.PROVINCE: len({code[:2] for code in scope.rounds}) > 1,
+    }
+    return {by: NAMES[by] for by, fit in fits.items() if fit}
+
+
+def of_week(told: Breakdown, week: date) -> Breakdown:
+    """One week of it, as if it were all."""
+    key = written(week)
+    services = []
+    for service in told.services:
+        part = next((one for one in service.parts if one.key == key), None)
+        services.append(replace(service, figures=part.figures if part else None, before=None, parts=()))
+    return replace(told, by=None, first=week, last=week + timedelta(days=6), services=tuple(services))
+
+
+def communes_beside(db: Connection, scope: Scope) -> int:
+    """How many communes have part in the round of this one; 0 where it is alone in it."""
+    round_: Round = next(iter(scope.rounds.values()))
+    mine = (round_communes.c.round_id == round_.id) & communes.c.active
+    statement = (
+        select(func.count()).select_from(round_communes).join(communes, communes.c.code == round_communes.c.commune)
+    )
+    found = db.scalar(statement.where(mine)) or 0
+    return int(found) if found > 1 else 0
+
+
+def wider_places(db: Connection, choice: Sequence[Commune]) -> list[Commune]:
+    """The provinces and districts with more than one commune of the programme, by their codes."""
+    codes = [one.code[:digits] for one in choice for digits in (2, 4)]
+    several = {code for code in codes if codes.count(code) > 1} if len(choice) <= FEW else set(codes)
+    rows = db.execute(
+        select(places.c.code, places.c.name_km, places.c.name_en)
+        .where(places.c.code.in_(several))
+        .order_by(places.c.code)
+    )
+    return [Commune(row.code, Name(row.name_km, row.name_en, row.name_en)) for row in rows]

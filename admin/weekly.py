@@ -80,6 +80,10 @@ class Reply:
     text: str
     received: datetime
     reader: str | None
+    round: int | None = None
+    """About the published results of this round, not about a letter."""
+    author: str | None = None
+    """Whose login wrote it; None: it came by SMS."""
 
     @property
     def last(self) -> date:
@@ -127,6 +131,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             row = _found(db, broadcast)
             mine = (weekly_letters.c.commune == row.commune) & (weekly_letters.c.week == row.week)
             told = (council_replies.c.commune == row.commune) & (council_replies.c.week == row.week)
+            told &= council_replies.c.round_id.is_(None)
             copies = _sent(db, db.execute(letters().where(mine).order_by(weekly_letters.c.copy)).all())
             written = _replies(db.execute(replies().where(told).order_by(council_replies.c.id)).all())
             reachable = len(recipients_of(db, Audience(councils=(row.commune,)), settings))
@@ -219,9 +224,24 @@ def _sent(db: Connection, rows: Sequence[Row[Any]]) -> list[Sent]:
 
 def _replies(rows: Sequence[Row[Any]]) -> list[Reply]:
     return [
-        Reply(row.id, Name(row.name_km, row.name_en, row.name_en), row.week, scrub(row.text), row.received, row.reader)
+        Reply(
+            row.id,
+            Name(row.name_km, row.name_en, row.name_en),
+            row.week,
+            scrub(row.text),
+            row.received,
+            row.reader,
+            row.round_number,
+            row.author_name,
+        )
         for row in rows
     ]
+
+
+def replies_of(db: Connection, commune: str, most: int) -> list[Reply]:
+    """What a commune's council wrote, the newest first."""
+    mine = replies().where(council_replies.c.commune == commune)
+    return _replies(db.execute(mine.order_by(council_replies.c.id.desc()).limit(most)).all())
 
 
 def _unread(db: Connection) -> int:

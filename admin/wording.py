@@ -1,25 +1,21 @@
-"""What the panel says, in the reader's language: sentences from `catalogues/`, dates and numbers by Babel."""
+"""What the panel says, in the reader's language: sentences from `admin/catalogues`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time
-from babel.numbers import format_decimal, format_percent
-
+from gateway import wording
 from gateway.config import Language
-from gateway.menus.phrases import Phrase, Words
-from gateway.menus.wording import render
+from gateway.menus.phrases import Words
+from gateway.wording import LANGUAGES, spoken
+
+__all__ = ["CATALOGUES", "LANGUAGES", "SPOKEN", "Wording", "spoken"]
 
 _ = Words
 
 CATALOGUES = Path(__file__).parent / "catalogues"
-LANGUAGES = {"km": "ខ្មែរ", "en": "English"}
-"""The panel's languages, each by its own name."""
 SPOKEN: Mapping[Language, Words] = {
     "km": _("Khmer"),
     "km-Latn": _("Khmer in Latin letters"),
@@ -28,49 +24,8 @@ SPOKEN: Mapping[Language, Words] = {
 """The languages in which people are written to."""
 
 
-def spoken(language: str | None, default: str) -> str:
-    """The panel's language for a wish: that, or the programme's default, or Khmer."""
-    return next((one for one in (language, default) if one in LANGUAGES), "km")
-
-
 @dataclass(frozen=True)
-class Wording:
-    """The words of one page. In templates it is called `_`."""
+class Wording(wording.Wording):
+    """The words of one page of the panel."""
 
-    language: str
-    zone: ZoneInfo
-
-    def __call__(self, phrase: Phrase, **values: Phrase) -> str:
-        """A sentence in the reader's language, with values for its `{placeholders}`."""
-        if isinstance(phrase, str):
-            phrase = Words(phrase, **values)
-        return render(phrase, self.language, CATALOGUES)
-
-    @property
-    def other(self) -> str:
-        """The language to change to."""
-        return next(one for one in LANGUAGES if one != self.language)
-
-    def date(self, day: date) -> str:
-        """A day, with the month's name: no reader takes 3/9 for 9/3."""
-        return format_date(day, "d MMM y", locale=self.language)
-
-    def moment(self, moment: datetime) -> str:
-        """A day and a time in the programme's time zone."""
-        return format_datetime(moment, "d MMM y, HH:mm", tzinfo=self.zone, locale=self.language)
-
-    def time(self, moment: datetime) -> str:
-        """A time of day in the programme's time zone."""
-        return format_time(moment, "HH:mm", tzinfo=self.zone, locale=self.language)
-
-    def number(self, number: float, pattern: str = "#,##0.##") -> str:
-        """A number; `pattern` as in the Unicode standard's number formats."""
-        return format_decimal(number, pattern, locale=self.language)
-
-    def percent(self, percent: int) -> str:
-        """A whole percentage."""
-        return format_percent(percent / 100, "0%", locale=self.language)
-
-    def points(self, points: int) -> str:
-        """A change, always with its sign."""
-        return format_decimal(points, "+#,##0;−#,##0", locale=self.language) if points else "±0"
+    folder: Path = CATALOGUES

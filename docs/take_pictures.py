@@ -18,6 +18,8 @@ PICTURES = Path(__file__).parent / "pictures"
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1100, "height": 800}
+SHEET: ViewportSize = {"width": 794, "height": 1123}
+"""A4 at 96 dots an inch."""
 PORT = 8765
 
 
@@ -74,15 +76,32 @@ def take(address: str, folder: Path) -> None:
         page.close()
         for language, size, name in (("en", DESKTOP, "tallies-en"), ("km", PHONE, "tallies-km-phone")):
             page = browser.new_page(viewport=size)
-            page.goto(f"{address}/admin/login?lang={language}")
-            page.fill("input[name=name]", "demo")
-            page.fill("input[name=password]", password)
-            page.press("input[name=password]", "Enter")
-            page.wait_for_url("**/admin/tallies**")
+            log_in(page, address, password, language)
             page.goto(f"{address}/admin/tallies?commune=010407&round=2&lang={language}")
             page.screenshot(path=PICTURES / f"{name}.png")
             page.close()
+        page = browser.new_page(viewport=SHEET)
+        log_in(page, address, password)
+        report(page, address)
         browser.close()
+
+
+def log_in(page: Page, address: str, password: str, language: str = "en") -> None:
+    """Comes in with the demonstration's login."""
+    page.goto(f"{address}/admin/login?lang={language}")
+    page.fill("input[name=name]", "demo")
+    page.fill("input[name=password]", password)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url("**/admin/tallies**")
+
+
+def report(page: Page, address: str) -> None:
+    """The report of a commune in Khmer, and of the four together in English, from where their services begin."""
+    for language, communes in (("km", "?commune=010806&"), ("en", "?")):
+        page.goto(f"{address}/admin/rounds/2/report.html{communes}lang={language}")
+        if language == "en":
+            page.evaluate("document.querySelector('section.service').previousElementSibling.scrollIntoView()")
+        page.screenshot(path=PICTURES / f"report-{language}.png")
 
 
 def dial(page: Page, digits: str) -> None:

@@ -19,7 +19,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from admin import set_up as set_up_panel
-    from gateway import config, headers, logs, pages, webhooks
+    from gateway import config, headers, logs, pages, results_pages, webhooks
     from gateway.conversation import Conversations
     from gateway.models.store import Store
     from gateway.privacy import Keys
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.register_blueprint(webhooks.blueprint(desks, settings))
     app.register_blueprint(pages.blueprint(settings, store))
+    app.register_blueprint(results_pages.blueprint(settings, store))
     set_up_panel(app, settings, store, keys)
     headers.protect(app)
     return app

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -26,16 +26,19 @@ from sqlalchemy import Connection, Date, DateTime, LargeBinary, MetaData, Select
 
 from gateway.config import Settings
 from gateway.errors import Told
-from gateway.models import conversations, editions, messages, metadata, polls, rounds, uploads
+from gateway.models import answers, conversations, editions, messages, metadata, polls, rollups, rounds, uploads
 from gateway.models.messages import Kind, State
 from gateway.models.store import Store
 from gateway.privacy import Keys
 from gateway.providers.base import Reason
 from gateway.schema import alembic_config, migrate
+from gateway.scorecard.closing import kept_days
 
 MAGIC = b"MATI BACKUP 1\n"
 LEFT_OUT = (conversations.conversations, messages.inbound, messages.receipts, uploads.uploads)
 """What people said and were answered: it stands beside their numbers' keys. And files that wait for a yes."""
+CHANGED = (answers.answers, rollups.rollups, answers.stale_days)
+"""Of rounds that go on, they hold fewer days: see `_Answers`."""
 _SALT = 16
 _CHUNK = 1024 * 1024
 _ROWS = 1000
@@ -118,19 +121,48 @@ def _dump(store: Store, keys: Keys, out: gzip.GzipFile, now: datetime) -> int:
         line({"sealing": number, "key": keys.sealing_key(number)})
     count = 0
     with store.snapshot() as db:
+        going = list(db.scalars(select(rounds.rounds.c.id).where(~rounds.rounds.c.forgotten)))
         for table in metadata.sorted_tables:
             if table in LEFT_OUT:
                 continue
             line({"table": table.name, "columns": [column.name for column in table.columns]})
-            for row in db.execution_options(yield_per=_ROWS).execute(_kept(table)):
+            rows = (
+                _of_rounds(db, table, going)
+                if table in CHANGED
+                else db.execute(_kept(table).execution_options(yield_per=_ROWS))
+            )
+            for row in rows:
                 line(list(row))
                 count += 1
     return count
 
 
 def _kept(table: Table) -> Select[Any]:
-    statement = select(table)
+    """In the order of the key: the one in which rows came would tell whose answer is whose."""
+    statement = select(table).order_by(*table.primary_key.columns)
     return statement.where(table.c.kind != Kind.ANSWER) if table is messages.messages else statement
+
+
+def _of_rounds(db: Connection, table: Table, going: Sequence[int]) -> Iterator[Sequence[Any]]:
+    """Rows on answers. Of a round that goes on, a day stays only where many rated, as when it closes.
+
+    The day, and by which channel, somebody asked for reminders is kept with the number, and would link the two. Its
+    days are to be counted anew.
+    """
+    closed = _kept(table).where(table.c.round_id.not_in(going)).execution_options(yield_per=_ROWS)
+    yield from db.execute(closed)
+    a = answers.answers.c
+    pairs = select(a.round_id, a.commune).where(a.round_id.in_(going)).distinct().order_by(a.round_id, a.commune)
+    for round_id, commune in db.execute(pairs).all() if table is not rollups.rollups else ():
+        days = kept_days(db, round_id, commune)
+        mine = (a.round_id == round_id) & (a.commune == commune)
+        if table is answers.answers:
+            for row in db.execute(_kept(table).where(mine).execution_options(yield_per=_ROWS)).mappings():
+                yield list({**row, "day": days.get((row["channel"], row["day"]), row["day"])}.values())
+        else:
+            there = db.execute(select(a.channel, a.day).where(mine).distinct())
+            for day in sorted({days.get((channel, day), day) for channel, day in there}):
+                yield commune, round_id, day
 
 
 def _plain(value: object) -> str:

@@ -24,7 +24,7 @@ for _command in (
     *(running.up, running.web, running.worker, running.clock),
     *(upkeep.init, upkeep.migrate, upkeep.check, upkeep.staff, upkeep.backup, upkeep.restore, upkeep.keys_group),
     upkeep.purge,
-    *(programme.places, programme.contacts, programme.tally, programme.broadcast),
+    *(programme.places, programme.contacts, programme.tally, programme.report, programme.broadcast),
     *(playing.phone, playing.stub),
 ):
     cli.add_command(_command)

@@ -98,6 +98,7 @@ ExactAddress = Annotated[str, AfterValidator(lambda value: _web_address(value) a
 """With the slash at its end, where it has one."""
 Rate = Annotated[float, Field(gt=0, le=10_000)]
 """Segments a second."""
+Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 class Settings(BaseSettings):
@@ -131,6 +132,12 @@ class Settings(BaseSettings):
     caller_cost: str = ""
     price_per_segment: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     second_approval: bool = True
+
+    # what is kept, and for how long
+    inbound_days: Days = 7
+    rsvp_days: Days = 7
+    message_days: Days = 30
+    caller_months: Annotated[int, Field(ge=1, le=120)] = 12
 
     # the providers
     africastalking_username: str = ""

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
 from sqlalchemy import Connection, Row, delete, select, update
@@ -19,15 +19,17 @@ from sqlalchemy import Connection, Row, delete, select, update
 from gateway.config import Settings
 from gateway.effects import Effects, ForumChanged
 from gateway.menus import flows
-from gateway.menus.effects import Discard, Save
+from gateway.menus.effects import Discard, Effect, Identify, Record, Save
 from gateway.menus.engine import Screen, Talk
 from gateway.menus.phrases import Words
 from gateway.menus.visit import Facts, Programme, Visit
 from gateway.menus.wording import render
 from gateway.models import answers, editions
-from gateway.models.callers import Caller, find_caller
+from gateway.models.answers import OVERALL
+from gateway.models.callers import Caller, find_caller, note_seen
 from gateway.models.conversations import SESSION, conversations, find_conversation
 from gateway.models.store import Store, insert, insert_new
+from gateway.models.volunteers import volunteer_of
 from gateway.phones import calling_code
 from gateway.privacy import Keys
 from gateway.providers.base import UssdEnd, UssdStep
@@ -95,11 +97,14 @@ class Conversations:
         resumed = frozen is not None
         if frozen is None:
             known = find_caller(db, caller) or Caller(None, None)
+            note_seen(db, caller, known, self._now().astimezone(self._settings.zone).date())
             usual: dict[str, Any] = {
                 "edition": editions.newest(db), "language": known.language or self._settings.default_language,
                 "commune": known.commune, "cost": self._settings.caller_cost, "menus": flows.VERSION,
-                "dialled": dialled, "began": self._now().isoformat(),
+                "dialled": dialled, "began": self._now().isoformat(), "draw": secrets.randbelow(_DRAWS),
             }  # fmt: skip
+            if not dialled and not facts:  # who dials through, or sends an SMS, rates for themselves
+                usual |= self._as_volunteer(db, caller)
             frozen = Facts(**usual | facts)
         values = {
             "id": secrets.token_hex(16), "provider": step.provider, "session": step.session, "caller": caller,
@@ -125,15 +130,25 @@ class Conversations:
         talk = self._talk(facts, row, step, offset, count)
         screen = talk.screen
         change: dict[str, Any] = {}
-        rated = _listed(row.rated)
+        rated, who, round_id = _listed(row.rated), row.who, row.round_id
         try:
             for asked in talk.effects:
+                if who is not None and _begins_anew(asked):  # somebody stepped back over who they are
+                    if asked.round_id == round_id:
+                        self._effects.let_go(db, round_id, who, _pairs(rated), step.number)
+                    who = change["who"] = None
                 # what was rated before a step back is discarded, too
-                effect = replace(asked, services=tuple(rated)) if isinstance(asked, Discard) else asked
+                services = tuple(dict(_pairs(rated)))
+                effect = replace(asked, services=services) if isinstance(asked, Discard) else asked
                 self._effects.apply(db, effect, step.number, row.channel)
                 if isinstance(effect, Save):
-                    rated.append(effect.service)
-                    change |= {"rated": _joined(rated), "round_id": effect.round_id}
+                    rated.append(f"{effect.service}{_OF}{effect.indicator or OVERALL}")
+                    round_id = effect.round_id
+                    change |= {"rated": _joined(rated), "round_id": round_id}
+                elif isinstance(effect, Record):
+                    round_id = change["round_id"] = effect.respondent.round_id
+                elif isinstance(effect, Identify):
+                    who = change["who"] = effect.who
         except (answers.RoundClosed, ForumChanged) as refused:
             screen = Screen(render(_NOT_KEPT[type(refused)], talk.language), True)
             talk.transcript.clear()  # what is not kept is not kept here either
@@ -179,6 +194,13 @@ class Conversations:
             return Screen(row.answer, row.ended)
         return self._talk(Facts.from_json(row.facts), row, step, row.offset, count).screen
 
+    def _as_volunteer(self, db: Connection, caller: bytes) -> dict[str, Any]:
+        """What a flow may know of a caller who is a volunteer."""
+        volunteer = volunteer_of(db, caller)
+        if volunteer is None:
+            return {}
+        return {"volunteer": volunteer.id, "records": volunteer.commune, "series": secrets.token_hex(16)}
+
     def _facts_of_dropped(self, db: Connection, caller: bytes) -> Facts | None:
         """How the caller's last conversation goes on, when it was cut off before a score and not taken up before.
 
@@ -196,7 +218,8 @@ class Conversations:
             .with_for_update()
         )
         row = db.execute(last).first()
-        if row is None or row.ended or row.rated or row.resumed or not row.transcript:
+        # a round it may write to: a score was given
+        if row is None or row.ended or row.round_id or row.resumed or not row.transcript:
             return None
         db.execute(update(conversations).where(conversations.c.id == row.id).values(resumed=True))
         return replace(
@@ -213,7 +236,21 @@ _NOT_KEPT: dict[type[Exception], Words] = {
     ForumChanged: _("This forum was moved or cancelled just now. Your answer was not kept. Please ask again."),
 }
 _SEPARATOR = "\t"
+_OF = " "
+"""Stands between a service and the question about it that was answered; neither id has a space."""
 _NONE_YET = -1
+_DRAWS = 2**31
+"""So many draws of extra questions there are: of ten, each pair is as likely as any other."""
+
+
+def _begins_anew(effect: Effect) -> TypeGuard[Save | Identify | Discard]:
+    """Whether an effect is of a rating whose who is not told yet."""
+    return isinstance(effect, Identify | Discard) or (isinstance(effect, Save) and effect.who is None)
+
+
+def _pairs(rated: list[str]) -> list[tuple[str, str]]:
+    """What was answered: services, each with its question; in a row from before there were extra ones without."""
+    return [(service, indicator or OVERALL) for service, _of, indicator in (one.partition(_OF) for one in rated)]
 
 
 def _joined(values: list[str]) -> str:

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from gateway import demo_people
-from gateway.config import Settings
+from gateway.config import Language, Settings
 from gateway.conversation import Conversations
 from gateway.errors import Told
 from gateway.models import staff
@@ -26,7 +26,7 @@ from gateway.models.installation import is_demo, mark_demo
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 from gateway.providers.base import UssdStep
-from gateway.scorecard import rounds
+from gateway.scorecard import rated, rounds
 
 LOGIN = "demo"
 COMMUNES = ("010303", "010407", "010806", "010807")
@@ -36,6 +36,21 @@ LIKED = {"1": 0.0, "2": 0.05, "3": -0.05, "4": 0.12}
 """How much better or worse than the round's share a service is liked, by its number."""
 SHARES = (0.40, 0.60)
 """The share of the satisfied in the first and the second round (DOMAIN.md, table, row 4)."""
+QUESTIONS: dict[str, tuple[dict[Language, str], ...]] = {
+    "health": (
+        {"km": "រយៈពេលរង់ចាំ", "km-Latn": "Rong cham yur", "en": "The waiting time"},
+        {"km": "មានថ្នាំគ្រប់", "km-Latn": "Mean thnam krob", "en": "Medicine is there when needed"},
+    ),
+    "window": (
+        {"km": "តម្លៃតាមតារាង", "km-Latn": "Thlai tam tareang", "en": "The fees are those on the list"},
+        {"km": "ការពន្យល់នីតិវិធី", "km-Latn": "Ponyol nitevithi", "en": "Staff explain what to bring"},
+    ),
+}
+"""What is asked beside the score, by service."""
+ASKED = "24"
+"""The numbers of the services with questions."""
+UNDER_15 = "5"
+"""The digit of who is under 15, and so is asked nothing more."""
 FEW = ("010407", "3")
 """A service that so few rate in one commune that its figures are not shown."""
 
@@ -110,6 +125,10 @@ def seed(settings: Settings, store: Store, today: date) -> None:
     callers = {code: [_number(commune, i) for i in range(RATERS[code])] for commune, code in enumerate(COMMUNES)}
     total = sum(RATERS.values()) * len(SHARES)
     done = 0
+    with store.write() as db:
+        for service, texts in QUESTIONS.items():
+            for text in texts:
+                rated.add_question(db, service, text, clock.now)
     for index, share in enumerate(SHARES):
         first = today - timedelta(days=63 - 35 * index)
         clock.set(first, 8 * 60)
@@ -155,7 +174,16 @@ def _paths(chance: random.Random, code: str, share: float, known: bool) -> Itera
         hung_up = chance.random() < 0.05
         entry = [] if known else ["1", str(COMMUNES.index(code) + 1)]
         known = True
-        yield [*entry, service, score] if hung_up else [*entry, service, score, who]
+        if hung_up:
+            yield [*entry, service, score]
+        else:
+            questions = 2 if service in ASKED and who != UNDER_15 else 0
+            yield [*entry, service, score, who, *(_answer(chance, satisfied) for _ in range(questions))]
+
+
+def _answer(chance: random.Random, satisfied: bool) -> str:
+    """To an extra question: near to the score, and one in ten does not answer."""
+    return "6" if chance.random() < 0.1 else chance.choice("3445" if satisfied else "12234")
 
 
 def _dial(conversations: Conversations, number: str, path: list[str]) -> None:

@@ -11,9 +11,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,6 +149,10 @@ class Keys:
         """The number within a round, 16 bytes: what thresholds count. Raises KeyProblem when the key is gone."""
         return self._round_hash(round_key, f"phone\0{number}")
 
+    def near(self, round_key: str, number: str) -> bytes:
+        """The hundred neighbours that a number is one of, within the round, 16 bytes: bursts are told by it."""
+        return self._round_hash(round_key, f"near\0{number[:-2]}")
+
     def _round_hash(self, name: str, text: str) -> bytes:
         path = self._round_path(name)
         if not path.exists():  # another process may have closed the round: its key must not live on here
@@ -277,19 +282,21 @@ def may_show(cell: Cell, minimum: int) -> bool:
     return cell.numbers >= max(minimum, FLOOR) and max(cell.counts) < cell.n
 
 
-def shown_parts(parts: Sequence[Cell], minimum: int) -> list[bool]:
-    """Which parts of a total may be shown beside it.
+def shown_parts(parts: Sequence[Cell], minimum: int, among: Sequence[bool] | None = None) -> list[bool]:
+    """Which parts of a total may be shown beside it; `among`: only of these.
 
     Where the parts hidden together have fewer numbers than the minimum, or are unanimous, the total less
     the shown parts would give them away: then the smallest shown part is hidden too, until they are enough.
     """
     shown = [may_show(part, minimum) for part in parts]
+    if among is not None:
+        shown = [one and other for one, other in zip(shown, among, strict=True)]
     while True:
         hidden = [part for part, visible in zip(parts, shown, strict=True) if not visible and part.n]
         if not hidden or not any(shown):
             return shown
         together = Cell(
-            tuple(sum(column) for column in zip(*(part.counts for part in hidden), strict=True)),
+            _summed(hidden).counts,
             # one number may stand in several parts: the largest is the most that is certain
             max(part.numbers for part in hidden),
         )
@@ -297,3 +304,70 @@ def shown_parts(parts: Sequence[Cell], minimum: int) -> list[bool]:
             return shown
         smallest = min((i for i, visible in enumerate(shown) if visible), key=lambda i: parts[i].numbers)
         shown[smallest] = False
+
+
+def shown_beside(parts: Sequence[Mapping[tuple[int, ...], Cell]], minimum: int) -> list[bool]:
+    """Which parts of a total may be shown where other breakdowns of the same total are shown, too.
+
+    Each part is given by its cells: which class of each other breakdown they stand in. A class is a part shown there,
+    or all that is hidden there. Figures alone never lead from one breakdown to another, but staff know more: if all
+    assisted answers came in one week, the week less the assisted is what a few phones said. So whatever comes out of
+    sums and differences of parts and classes, for a reader who knows which cells are empty, must be nothing, or enough
+    to be shown. Otherwise the smallest part concerned is hidden, until it is so.
+    """
+    whole = [_summed(part.values()) for part in parts]
+    shown = shown_parts(whole, minimum)
+    while concerned := _exposing(shown, parts, minimum):
+        smallest = min(concerned, key=lambda i: whole[i].numbers)
+        shown = shown_parts(whole, minimum, [one and i != smallest for i, one in enumerate(shown)])
+    return shown
+
+
+def _exposing(shown: Sequence[bool], parts: Sequence[Mapping[tuple[int, ...], Cell]], minimum: int) -> list[int]:
+    """The shown parts of which one must go, by their place; none where nothing is given away.
+
+    Some classes of each other breakdown are added up, which counts each cell so many times. Where within every part
+    the cells are counted equally often, or some just once more, parts can be taken away so that these are left.
+    """
+    together = [i for i, one in enumerate(shown) if not one]  # all that is hidden is known as one
+    groups = [[i] for i, one in enumerate(shown) if one] + ([together] if together else [])
+    wheres = list(dict.fromkeys(where for part in parts for where, cell in part.items() if cell.n))
+    if not any(shown) or not wheres:
+        return []
+    bit = {where: 1 << i for i, where in enumerate(wheres)}
+    there = [sum({bit[where] for i in group for where, cell in parts[i].items() if cell.n}) for group in groups]
+    for added in itertools.product(*(_choices(wheres, other) for other in range(len(wheres[0])))):
+        times = [(1 << len(wheres)) - 1]  # the cells that are counted never, once, twice …
+        for classes in added:
+            times = [kept & ~classes | more & classes for kept, more in zip([*times, 0], [0, *times], strict=True)]
+        left: list[Cell] = []
+        concerned: list[int] = []
+        for group, its in zip(groups, there, strict=True):
+            counted = [often for often, cells in enumerate(times) if cells & its]
+            if counted and counted[-1] - counted[0] > 1:
+                break
+            if counted and counted[-1]:
+                concerned += [i for i in group if shown[i]]
+            if len(counted) == 2:
+                more = times[counted[1]]
+                left += [cell for i in group for where, cell in parts[i].items() if cell.n and bit[where] & more]
+        else:
+            if left and not may_show(_summed(left), minimum):
+                return concerned or [i for i, one in enumerate(shown) if one]
+    return []
+
+
+def _choices(wheres: Sequence[tuple[int, ...]], other: int) -> list[int]:
+    """All choices of classes of another breakdown, each as the cells that stand in them."""
+    chosen = [0]
+    for one in {where[other] for where in wheres}:
+        cells = sum(1 << i for i, where in enumerate(wheres) if where[other] == one)
+        chosen += [before | cells for before in chosen]
+    return chosen
+
+
+def _summed(cells: Iterable[Cell]) -> Cell:
+    """Cells that have no answer in common, together; their numbers are those that lead, so none is counted twice."""
+    found = list(cells)
+    counts = tuple(sum(column) for column in zip(*(cell.counts for cell in found), strict=True))
+    return Cell(counts, sum(cell.numbers for cell in found))

@@ -63,7 +63,8 @@ def apply(db: Connection, message: str, status: Delivery, reason: str | None, no
     move(db, MOVES[status], [message], now, lease=None, reason=reason)
     if reason == Reason.OPTED_OUT:
         phone = db.scalars(select(messages.c.phone).where(messages.c.id == message)).one()
-        opt_out(db, phone, now.astimezone(zone).date(), "provider")
+        if phone is not None:  # not forgotten
+            opt_out(db, phone, now.astimezone(zone).date(), "provider")
 
 
 def apply_kept(db: Connection, now: datetime, zone: ZoneInfo, given: Collection[str] | None = None) -> int:

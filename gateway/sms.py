@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, func, select, update
 
-from gateway.config import Settings
+from gateway.config import Language, Settings
 from gateway.conversation import Conversations, utc_now
 from gateway.menus.engine import Screen
 from gateway.menus.keywords import Keyword, Said, understand
@@ -25,11 +25,13 @@ from gateway.models.contacts import contacts
 from gateway.models.conversations import conversations
 from gateway.models.messages import Draft, Kind, inbound, is_sms
 from gateway.models.store import Store, insert, insert_new
+from gateway.models.volunteers import Volunteer, volunteer_of
 from gateway.phones import calling_code, is_mobile
 from gateway.privacy import Keys
 from gateway.providers.base import InboundSms, InboxCheck, OptOut, UssdStep
 from gateway.questions import Question, Questions
 from gateway.routing import choose
+from gateway.scorecard import cards
 
 _ = Words
 log = structlog.get_logger()
@@ -40,6 +42,8 @@ MENUS_A_DAY = 3
 """So often what was not understood is answered with the menu (CONTRACT.md, Villagers' inputs)."""
 ANSWERS_A_DAY = 40
 """The loop guard: two machines that answer each other stop here."""
+ANSWERS_TO_A_VOLUNTEER = 400
+"""The same for a volunteer, who sends a card for each respondent."""
 A_DAY = timedelta(days=1)
 INBOX = 50
 
@@ -82,9 +86,15 @@ class SmsDesk:
             said = understand(sms.text)
             if said.keyword is Keyword.STOP:
                 self._stop(db, sms.number)
+            volunteer = None
+            if said.keyword is Keyword.RECORD:
+                volunteer = volunteer_of(db, self._keys.lookup(sms.number))
+                said = said if volunteer else Said()
+            # recorded before anything else: what is not answered is kept all the same
+            screen = self._record(db, sms.number, volunteer, said) if volunteer else None
             if not self._may_answer(db, sms.number):
                 return None
-            screen = self._answer(db, sms, sms.number, said)
+            screen = screen or self._answer(db, sms, sms.number, said)
             if screen is None:
                 return None
             now = self._now()
@@ -131,6 +141,11 @@ class SmsDesk:
         }  # fmt: skip
         return insert_new(db, insert(inbound, db.dialect.name).values(values))
 
+    def _record(self, db: Connection, number: str, volunteer: Volunteer, said: Said) -> Screen:
+        """A volunteer's card: one respondent."""
+        words = cards.take(db, self._keys, volunteer, said.numbers, self._today())
+        return Screen(render(words, self._language(db, number)), True)
+
     def _may_answer(self, db: Connection, number: str) -> bool:
         """Whether this sender is somebody we answer: a mobile number of a country served, and no machine in a loop."""
         if not is_mobile(number) or calling_code(number, self._settings.countries) is None:
@@ -138,10 +153,13 @@ class SmsDesk:
             return False
         mine = (messages.messages.c.phone == self._keys.lookup(number)) & (messages.messages.c.kind == Kind.ANSWER)
         today = messages.messages.c.created > self._now() - A_DAY
-        if (db.scalar(select(func.count()).select_from(messages.messages).where(mine, today)) or 0) >= ANSWERS_A_DAY:
-            log.warning("sms.not_answered", why=f"{ANSWERS_A_DAY} answers to one number within a day")
-            return False
-        return True
+        sent = db.scalar(select(func.count()).select_from(messages.messages).where(mine, today)) or 0
+        if sent < ANSWERS_A_DAY or (
+            sent < ANSWERS_TO_A_VOLUNTEER and volunteer_of(db, self._keys.lookup(number)) is not None
+        ):
+            return True
+        log.warning("sms.not_answered", why=f"{sent} answers to one number within a day")
+        return False
 
     def _answer(self, db: Connection, sms: InboundSms, number: str, said: Said) -> Screen | None:
         """What to say; None when nothing is to be said."""
@@ -221,9 +239,11 @@ class SmsDesk:
         self._leave_open(db, number)
 
     def _fixed(self, db: Connection, number: str, word: Keyword) -> Screen:
+        return Screen(render(_FIXED[word], self._language(db, number)), True)
+
+    def _language(self, db: Connection, number: str) -> Language:
         caller = find_caller(db, self._keys.lookup(number))
-        language = (caller.language if caller else None) or self._settings.default_language
-        return Screen(render(_FIXED[word], language), True)
+        return (caller.language if caller else None) or self._settings.default_language
 
     def _today(self) -> Any:
         return self._now().astimezone(self._settings.zone).date()

@@ -15,6 +15,7 @@ from gateway import backup, config
 from gateway.backup import BackupProblem
 from gateway.contacts import contacts
 from gateway.models import metadata
+from gateway.models.answers import NO_DAY, answers, stale_days
 from gateway.models.callers import callers
 from gateway.models.contacts import contacts as contacts_table
 from gateway.models.messages import Draft, Kind, State, messages, opt_out, opt_outs, write
@@ -109,7 +110,11 @@ def test_goes_from_either_database_to_the_other(house: Installation, tmp_path: P
         for table in metadata.sorted_tables:
             if table in backup.LEFT_OUT or table.name in {"messages", "rounds", "round_communes", "editions"}:
                 continue
-            assert sorted(map(repr, new.execute(select(table)))) == sorted(map(repr, old.execute(select(table)))), table
+            columns = [column for column in table.columns if table is not answers or column.name != "day"]
+            came, was = (sorted(map(repr, db.execute(select(*columns)))) for db in (new, old))
+            assert came == was or table is stale_days, table
+        # of the round that goes on, days on which few rated are not in it: those are to be counted anew
+        assert set(new.scalars(select(answers.c.day))) == set(new.scalars(select(stale_days.c.day))) == {NO_DAY}
     with store.write() as db:  # row numbers go on where they were
         made = db.execute(rounds.insert().values(key="k", opened=house.clock.now.date())).inserted_primary_key
         assert made is not None

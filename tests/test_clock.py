@@ -301,7 +301,7 @@ def test_rows_of_old_periods_are_removed_and_nothing_is_done_again(tower: Tower)
     for week in range(20):
         now = at("2026-11-16 08:00") + week * WEEK
         tower.clock().look(now)
-        housekeeping.purge(tower.house.store, now)
+        housekeeping.purge(tower.house.store, tower.house.settings, now)
         tower.clock().look(now + HOUR)
     assert len(tower.done) == 20
     assert len(tower.kept) == 9  # of 60 days

@@ -7,7 +7,9 @@ questions, popped by `0`. It knows nothing of transcripts, replays, facts and pa
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -40,8 +42,9 @@ from gateway.models.contacts import contacts
 from gateway.models.conversations import conversations
 from gateway.models.forums import forum_replies, forums
 from gateway.models.places import communes
-from gateway.models.rounds import round_communes, round_services, rounds
-from gateway.models.services import services
+from gateway.models.rollups import rollups
+from gateway.models.rounds import near_numbers, round_communes, round_indicators, round_services, rounds
+from gateway.models.services import indicators, services
 from gateway.providers.base import UssdEnd, UssdStep
 from tests.conftest import COMMUNES, Clock, Installation
 
@@ -58,6 +61,11 @@ WHO = {
     "Other": "other",
     "No answer": "unsaid",
 }
+QUESTIONS = {
+    "health-1": "Waiting time", "health-2": "Medicine", "health-3": "Respect", "window-1": "Fees",
+}  # fmt: skip
+"""The extra questions, whose ids begin with their service's."""
+OVERALL = "overall"
 DIAL_AGAIN = "Something went wrong. Please dial again."
 TEN_MINUTES = timedelta(minutes=10)
 PHNOM_PENH = ZoneInfo("Asia/Phnom_Penh")
@@ -109,7 +117,14 @@ class Programme:
     """The open round of a commune."""
     rated: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """The services of an open round."""
+    asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """The extra questions of an open round."""
     forums: dict[int, Planned] = field(default_factory=dict)
+
+    def questions(self, commune: str, service: str) -> set[str]:
+        """What may be asked about a service of a commune beside the score."""
+        there = self.asked.get(self.rounds.get(commune, 0), ())
+        return {one for one in there if one.startswith(f"{service}-") and one not in self.off}
 
     def communes(self) -> list[str]:
         return [code for code in COMMUNES if code not in self.off]
@@ -133,6 +148,8 @@ class Question:
     commune: str = ""
     service: str = ""
     forum: int = 0
+    place: int = 0
+    """Of an extra question: the first or the second."""
 
 
 @dataclass(eq=False)
@@ -159,7 +176,11 @@ class Call:
     touched: datetime = field(init=False, repr=False)
     ending: str = ""
     notice: bool = False
-    rated: list[str] = field(default_factory=list)
+    rated: list[tuple[str, str]] = field(default_factory=list)
+    """What was answered: services, each with the question."""
+    who: str | None = None
+    drawn: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """The extra questions that came, by commune and service."""
     round: int = 0
     resumed: bool = False
     left_alone: bool = False
@@ -181,7 +202,7 @@ class Model:
         self.programme = Programme()
         self.known: dict[str, tuple[str | None, str | None]] = {}
         self.open: set[int] = set()
-        self.ratings: dict[tuple[int, str, str | None, str], tuple[str, int]] = {}
+        self.ratings: dict[tuple[int, str, str | None, tuple[str, str]], tuple[str, int]] = {}
         self.heads: dict[tuple[int, str], int] = {}
         self.news: dict[str, tuple[str, str]] = {}
         """Who asked for news: in which language, of which commune."""
@@ -226,6 +247,8 @@ class Model:
                 return call.programme.rateable(call.now.commune) | {"8": "menu"}
             case "score":
                 return {score: score for score in SCORES}
+            case "extra":
+                return {score: score for score in SCORES} | {"6": "skip"}
             case "who":
                 return {str(number): who for number, who in enumerate(WHO.values(), 1)}
             case "forum":
@@ -244,9 +267,11 @@ class Model:
                 named = {"Go on": "on", "Start again": "anew"}
             case "welcome":
                 named = {"Go on": "on", "Khmer abc": "km-Latn", "English": "en"}
-            case "score":
+            case "score" | "extra":
                 named = dict(zip(("Very dissatisfied", "Dissatisfied", "Acceptable", "Satisfied", "Very satisfied"),
                                  SCORES, strict=True))  # fmt: skip
+                if call.now.kind == "extra":
+                    named |= {"Skip": "skip"}
             case "who":
                 named = WHO
             case "menu":
@@ -300,6 +325,8 @@ class Model:
                 self.save(call, int(score))
             case "who", who:
                 self.identify(call, who)
+            case "extra", answer:
+                self.answer(call, answer)
             case "menu", "commune":
                 call.pile.append(replace(now, kind="other-commune"))
             case "menu", "forums":
@@ -357,22 +384,49 @@ class Model:
             closed = "This round has closed. The rating was not kept. Thank you."
             call.ending = said(closed, now.language)
             return
-        self.ratings[round_id, call.phone, None, now.service] = (now.commune, score)
-        call.rated.append(now.service)
+        self.let_go(call, round_id)
+        self.ratings[round_id, call.phone, None, (now.service, OVERALL)] = (now.commune, score)
+        call.rated.append((now.service, OVERALL))
         call.round = round_id
         call.pile.append(replace(now, kind="who"))
 
     def identify(self, call: Call, who: str) -> None:
         now = call.now
         round_id = call.programme.rounds[now.commune]
-        for service in [key[3] for key in self.ratings if key[:3] == (round_id, call.phone, None)]:
+        self.let_go(call, round_id)
+        for what in [key[3] for key in self.ratings if key[:3] == (round_id, call.phone, None)]:
             if who != "under-15":
-                self.ratings[round_id, call.phone, who, service] = self.ratings.pop(
-                    (round_id, call.phone, None, service)
-                )
-            elif service in call.rated:
-                del self.ratings[round_id, call.phone, None, service]
-        call.ending = said("Thank you!" if who == "under-15" else "Thank you! Received.", now.language)
+                self.ratings[round_id, call.phone, who, what] = self.ratings.pop((round_id, call.phone, None, what))
+            elif what[0] in {service for service, _ in call.rated}:
+                del self.ratings[round_id, call.phone, None, what]
+        if who == "under-15":
+            call.ending = said("Thank you!", now.language)
+            return
+        call.who = who
+        self.ask_more(call, 1)
+
+    def ask_more(self, call: Call, place: int) -> None:
+        """The extra questions, at most two."""
+        if place <= min(2, len(call.programme.questions(call.now.commune, call.now.service))):
+            call.pile.append(replace(call.now, kind="extra", place=place))
+        else:
+            call.ending = said("Thank you! Received.", call.now.language)
+
+    def answer(self, call: Call, answer: str) -> None:
+        now = call.now
+        if answer != "skip":
+            asked = call.drawn[now.commune, now.service][now.place - 1]
+            key = (call.programme.rounds[now.commune], call.phone, call.who, (now.service, asked))
+            self.ratings[key] = (now.commune, int(answer))
+            call.rated.append((now.service, asked))
+        self.ask_more(call, now.place + 1)
+
+    def let_go(self, call: Call, round_id: int) -> None:
+        """Who steps back over who they are, has not said it yet: what they answered is the phone's alone again."""
+        who, call.who = call.who, None
+        for what in set(call.rated) if who is not None and round_id == call.round else ():
+            if found := self.ratings.pop((round_id, call.phone, who, what), None):
+                self.ratings.setdefault((round_id, call.phone, None, what), found)
 
     def attend(self, call: Call, heads: int) -> None:
         number, language = call.now.forum, call.now.language
@@ -471,6 +525,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.clock: Clock = self.house.clock
         self.patch.setattr(flows, "VERSION", "0")
+        self.patch.setattr("secrets.randbelow", random.Random(6).randrange)
         empty(self.house)
         self.processes = [self.house.conversations(), self.house.conversations()]
         self.model = Model(self.house.settings.default_language)
@@ -626,10 +681,10 @@ class Machine(RuleBasedStateMachine):
         self.processes = [self.house.conversations(), self.house.conversations()]
 
     def staff_switch(self, which: int) -> None:
-        code = (*COMMUNES[:2], "health", "school")[which]
+        code = (COMMUNES[0], "health", "school", "health-2")[which]
         self.model.programme.off ^= {code}
-        table = communes if code in COMMUNES else services
-        column = communes.c.code if code in COMMUNES else services.c.id
+        table = communes if code in COMMUNES else indicators if code in QUESTIONS else services
+        column = table.c.code if code in COMMUNES else table.c.id
         self.publish(update(table).where(column == code).values(active=code not in self.model.programme.off))
 
     def staff_rename(self, which: int) -> None:
@@ -682,6 +737,9 @@ class Machine(RuleBasedStateMachine):
         new = self.house.open_round(*codes)
         programme.rounds |= dict.fromkeys(codes, new)
         programme.rated[new] = tuple(s for s in programme.services if s not in programme.off)
+        programme.asked[new] = tuple(
+            one for one in QUESTIONS if not {one, one.partition("-")[0]} & programme.off
+        )  # fmt: skip
         self.model.open.add(new)
         with self.house.store.read() as db:
             key = db.scalar(select(rounds.c.key).where(rounds.c.id == new))
@@ -759,7 +817,20 @@ class Machine(RuleBasedStateMachine):
             else:
                 call.pages.append(text)
         assert text == call.pages[call.page]
+        if call.now.kind == "extra":
+            self.compare_question(call, text)
         self.compare_options(call, options(text))
+
+    def compare_question(self, call: Call, text: str) -> None:
+        """An extra question is one of those about the service, the same whenever it comes, and never comes twice."""
+        now = call.now
+        asked = next(one for one, title in QUESTIONS.items() if text.startswith(f"{title} 1-5"))
+        assert asked in call.programme.questions(now.commune, now.service)
+        drawn = call.drawn.setdefault((now.commune, now.service), [])
+        if len(drawn) < now.place:
+            drawn.append(asked)
+        assert drawn[now.place - 1] == asked
+        assert len(set(drawn)) == len(drawn)
 
     def compare_options(self, call: Call, printed: dict[str, str]) -> None:
         """What is printed is what the digits mean."""
@@ -782,9 +853,19 @@ class Machine(RuleBasedStateMachine):
     def the_same_is_kept(self) -> None:
         with self.house.store.read() as db:
             rows = db.execute(select(answers)).all()
-        kept = {(r.round_id, self.owners[r.phone], r.who, r.service_id): (r.commune, r.score) for r in rows}
-        assert len(kept) == len(rows), "two raters where there is one"
-        assert kept == self.model.ratings
+        live = [r for r in rows if r.round_id in self.model.open]
+        kept = {
+            (r.round_id, self.owners[r.phone], r.who, (r.service_id, r.indicator)): (r.commune, r.score) for r in live
+        }
+        assert len(kept) == len(live), "two raters where there is one"
+        assert kept == {key: given for key, given in self.model.ratings.items() if key[0] in self.model.open}
+        # whose the answers of a closed round are, nobody knows any more
+        over = [(r.round_id, r.who, (r.service_id, r.indicator), r.commune, r.score) for r in rows if r not in live]
+        assert Counter(over) == Counter(
+            (round_id, who, what, *given)
+            for (round_id, _phone, who, what), given in self.model.ratings.items()
+            if round_id not in self.model.open
+        )
 
     @invariant()
     def the_same_people_come(self) -> None:
@@ -816,11 +897,19 @@ def empty(house: Installation) -> None:
             stale_days,
             conversations,
             callers,
+            rollups,
+            near_numbers,
             round_services,
+            round_indicators,
             round_communes,
             rounds,
+            indicators,
         ):
             db.execute(delete(table))
+        for place, (one, title) in enumerate(QUESTIONS.items()):
+            texts = dict.fromkeys(("text_km", "text_latn", "text_en"), title)
+            service = one.partition("-")[0]
+            db.execute(indicators.insert().values(id=one, service_id=service, place=place, **texts))
         db.execute(update(communes).values(active=True))
         db.execute(update(services).where(services.c.number < 5).values(active=True))
         db.execute(update(services).where(services.c.id == "health").values(name_en=NAMES[0]))

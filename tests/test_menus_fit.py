@@ -235,10 +235,15 @@ def must_stand_in_lines(at: Talk) -> None:
     assert order == [digit for digit in order if digit not in ("0", "9")] + [d for d in ("9", "0") if d in order]
     assert ("9" in order) is (len(at._pages) > 1)
     assert not {"0", "9"} & {key for page in at._pages for key in page.keys}
-    back = render(Words("Back") if at.transcript or at.page else Words("Leave"), at.language)
+    back = render(Words("Leave") if must_leave(at) else Words("Back"), at.language)
     assert all(found[2] == back for found in options if found and found[1] == "0")
     if "0" not in order:
         assert not fits(f"{at.screen.text}\n0 {back}", at._limit), "there was room to say how to go back"
+
+
+def must_leave(at: Talk) -> bool:
+    """Whether 0 leaves: on the first page of the first screen, and of one from which nothing is gone back to."""
+    return not at.page and (not at.transcript or at._question.leaves)
 
 
 def must_take_back_and_more(again: functools.partial[Talk]) -> tuple[Talk, Talk]:
@@ -250,10 +255,10 @@ def must_take_back_and_more(again: functools.partial[Talk]) -> tuple[Talk, Talk]
     back.feed("0")
     if here.page:
         assert (back.page, back.transcript) == (here.page - 1, here.transcript)
-    elif here.transcript:
-        assert back.transcript == here.transcript[:-1]
-    else:
+    elif must_leave(here):
         assert back.ended
+    else:
+        assert back.transcript == here.transcript[:-1]
     more.feed("9")
     assert more.transcript == here.transcript
     assert (more.page != here.page) is (len(here._pages) > 1)
@@ -297,6 +302,14 @@ CALLERS = {
     "asking for forums, not known": caller(channel="sms", entry="forums"),
     "asking for news": caller("010303", channel="sms", entry="news"),
     "asking for news, not known": caller(channel="sms", entry="news"),
+    "a volunteer": caller("010303", volunteer=1, records="010303", series="s"),
+    "a volunteer, not known": caller(volunteer=1, records="010303", series="s"),
+    "a volunteer, cut off": caller(
+        volunteer=1, records="010303", series="s", taken_up="ask", earlier=("record", "health")
+    ),
+    "a volunteer, cut off in the menu": caller(
+        "010303", volunteer=1, records="010303", series="s", taken_up="ask", earlier=("menu", "language")
+    ),
     "by SMS": caller("010303", channel="sms"),
     "sending a whole rating": caller(channel="sms", place="3", dialled=("2",)),
     "sending a commune that is none": caller(channel="sms", place="44", dialled=("2", "5")),

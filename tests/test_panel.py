@@ -405,7 +405,7 @@ def test_figures_of_ten_phones_are_shown_with_what_they_mean(panel: Browser, ins
     assert "2 Health centre 75% ±28 points satisfied" in page
     assert "Score Very dissatisfied: 1" in page
     assert "Raters 1 1 1 4 5" in page
-    assert "Raters (n) 12 Phones 10 Female 10 Mean 3.92 Median 4" in page
+    assert "Raters (n) 12 Phones 10 Female 10 Aged 15–30 10 Mean 3.92 Median 4" in page
     assert "First round here, so no change yet" in page
     assert "satisfied = scores 4 and 5, of n raters" in page
     assert "not shown = fewer than 10 different phones, or all gave the same answer" in page

@@ -433,7 +433,7 @@ def test_a_file_waits_sealed_for_an_hour_and_for_who_brought_it(desk: Desk, real
     assert "Take it in" in desk.read(looked)
     real_time.shift(timedelta(minutes=1))
     assert desk.browser.get(looked).headers["Location"] == f"{LIST}/import"
-    housekeeping.purge(desk.at.store, desk.at.clock.now + timedelta(hours=4))
+    housekeeping.purge(desk.at.store, desk.at.settings, desk.at.clock.now + timedelta(hours=4))
     assert desk.waiting() == []
 
 

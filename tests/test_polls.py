@@ -432,7 +432,7 @@ def test_a_close_that_was_stopped_half_way_is_finished_with_the_same_figures(
         if where == "key":
             patch.setattr(at.keys, "destroy_round", killed)
         elif where == "log":
-            patch.setattr(Store, "leave_no_trace", killed)
+            patch.setattr(polls, "leave_no_trace", killed)
         else:
             patch.setattr(polls, "_stop_asking", killed)
         with pytest.raises(KeyboardInterrupt):

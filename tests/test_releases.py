@@ -17,8 +17,9 @@ from gateway.config import FLOOR
 from gateway.models import answers
 from gateway.models.answers import Given
 from gateway.models.releases import blocks, released_phones
+from gateway.scorecard.cells import WOMEN
 from gateway.scorecard.releases import Block, blocks_of, release, total
-from gateway.scorecard.tallies import WOMEN, Figures
+from gateway.scorecard.tallies import Figures
 from tests.conftest import COMMUNES, Installation
 
 PONLEY, TEAN_KAM, TA_PHOU, TREAS = COMMUNES

@@ -185,7 +185,7 @@ def test_a_forum_from_its_plan_to_who_came(village: Village) -> None:
 
     # a week later the replies are counts
     village.at.clock.forward(days=8)
-    purge(village.at.store, village.at.clock.now)
+    purge(village.at.store, village.at.settings, village.at.clock.now)
     assert replied(village, forum) == (heads, 43)
     with village.at.store.read() as db:
         assert not db.execute(select(forum_replies)).all()

@@ -606,12 +606,12 @@ def test_what_was_said_is_kept_seven_days_and_talks_one(installation: Installati
     keep(installation, "too old", **{table: age + a_second for table, age in OLD.items()})
     keep(installation, "not too old", **{table: age - a_second for table, age in OLD.items()})
     keep(installation, "new", **dict.fromkeys(OLD, timedelta(0)))
-    first = housekeeping.purge(installation.store, installation.clock.now)
+    first = housekeeping.purge(installation.store, installation.settings, installation.clock.now)
     assert sorted(first.values()) == [1, 1, 1]
     assert kept(installation) == {(table, name) for table in OLD for name in ("not too old", "new")}
-    again = housekeeping.purge(installation.store, installation.clock.now)
+    again = housekeeping.purge(installation.store, installation.settings, installation.clock.now)
     assert not any(again.values())
-    housekeeping.purge(installation.store, installation.clock.now + timedelta(days=8))
+    housekeeping.purge(installation.store, installation.settings, installation.clock.now + timedelta(days=8))
     assert kept(installation) == set()
 
 
@@ -621,7 +621,7 @@ def test_purging_what_was_said_leaves_the_answer_in_the_outbox(installation: Ins
     keep(installation, "asked", inbound=timedelta(days=8))
     with installation.store.write() as db:
         db.execute(update(inbound).values(answer=answer))
-    housekeeping.purge(installation.store, installation.clock.now)
+    housekeeping.purge(installation.store, installation.settings, installation.clock.now)
     assert kept(installation) == set()
     assert house.states(answer) == {State.QUEUED}
 

@@ -28,6 +28,7 @@ from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.messages import Kind, Move, forget_talks, messages
 from gateway.models.polls import poll_answers, polls
 from gateway.models.store import Store, insert
+from gateway.models.traces import leave_no_trace
 from gateway.privacy import Cell, Keys, may_show
 
 log = structlog.get_logger()
@@ -198,7 +199,7 @@ def close(store: Store, keys: Keys, settings: Settings, poll_id: int, now: datet
         _stop_asking(db, settings, poll, now)
         forget_talks(db, select(messages.c.phone).where(messages.c.broadcast == poll.broadcast))
     keys.destroy_round(row.key)
-    store.leave_no_trace()
+    leave_no_trace(store)
     with store.write() as db:
         db.execute(update(polls).where(polls.c.id == poll_id).values(key=None))
     return True

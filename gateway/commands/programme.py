@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from gateway.commands.opening import ready_store
-from gateway.config import LANGUAGES, load
+from gateway.config import LANGUAGES, Language, load
 from gateway.errors import Told
+
+BREAKDOWNS = ("commune", "district", "province", "who", "week", "channel", "indicator")
 
 
 @click.group()
@@ -85,26 +87,70 @@ def _lines_read(count: int, last: bool) -> None:
 @click.option("--commune", metavar="CODE", help="One commune, by its code; otherwise all of the programme.")
 @click.option("--round", "number", type=click.IntRange(1), metavar="N", help="The commune's N-th round.")
 @click.option("--week", metavar="YYYY-Www", help="One week of the round, such as 2026-W47.")
+@click.option("--by", type=click.Choice(BREAKDOWNS), help="One breakdown, of the commune or of the whole programme.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="The language of names.")
-def tally(commune: str | None, number: int | None, week: str | None, as_json: bool, lang: str) -> None:
+def tally(commune: str | None, number: int | None, week: str | None, by: str | None, as_json: bool, lang: str) -> None:
     """Print the figures as staff see them."""
-    from gateway.scorecard import tallies
-    from gateway.tables import as_table
+    from gateway.scorecard import breakdowns, scopes, tallies
+    from gateway.tables import as_table, parts_table
 
     try:
         monday = tallies.monday(week) if week else None
     except ValueError:
         raise click.UsageError(f"--week: {week!r} is no week; write it as 2026-W47") from None
+    if week and by:
+        raise click.UsageError("--week and --by: one breakdown at a time; --by week tells all weeks")
     settings = load()
+    minimum = settings.min_raters
     today = datetime.now(UTC).astimezone(settings.zone).date()
     with ready_store(settings).read() as db:
-        figures = tallies.tallies(db, commune, number, settings.min_raters, today, monday)
-    if as_json:
+        if by:
+            if commune is not None:
+                tallies.take_part(db, commune)
+            scope = scopes.scope_of(db, commune or scopes.WHOLE, number)
+            told = breakdowns.breakdown(db, scope, breakdowns.By(by), minimum, today)
+        else:
+            figures = tallies.tallies(db, commune, number, minimum, today, monday)
+    if by and as_json:
+        click.echo(json.dumps(breakdowns.as_json(told, lang), ensure_ascii=False, indent=2))
+    elif by:
+        click.echo(parts_table(told, lang, minimum))
+    elif as_json:
         values = [tallies.as_json(one, lang) for one in figures]
         click.echo(json.dumps(values[0] if commune else values, ensure_ascii=False, indent=2))
     else:
-        click.echo("\n\n".join(as_table(one, lang, settings.min_raters) for one in figures))
+        click.echo("\n\n".join(as_table(one, lang, minimum) for one in figures))
+
+
+@click.command()
+@click.option("--commune", "codes", required=True, multiple=True, metavar="CODE",
+              help="A commune; several for a group that shared the round.")  # fmt: skip
+@click.option("--round", "number", required=True, type=click.IntRange(1), metavar="N",
+              help="The N-th round of the first commune; it must be closed.")  # fmt: skip
+@click.option("-o", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="What to write: .html, .pdf, .csv or .xlsx.")  # fmt: skip
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Its language; otherwise the programme's.")
+def report(codes: tuple[str, ...], number: int, file: Path, lang: Language | None) -> None:
+    """Write the Citizens' Rating Report of a closed round."""
+    from gateway.models.installation import pause
+    from gateway.scorecard.report import report_of
+    from gateway.scorecard.report_files import KINDS
+
+    if file.suffix.lower() not in KINDS:
+        raise click.UsageError(f"-o: {file} is no kind of report; let the name end in {', '.join(KINDS)}")
+    settings = load()
+    with ready_store(settings).read() as db:
+        found, paused = report_of(db, codes, number, settings.min_raters), pause(db)
+    _media_type, made = KINDS[file.suffix.lower()]
+    content = made(found, lang or settings.default_language)
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Told(f"{file} cannot be written ({error.strerror})") from None
+    click.echo(f"Report of round {number}, {', '.join(found.results.communes)}: {file}")
+    if paused and paused[0] <= datetime.now(UTC).astimezone(settings.zone).date() <= paused[1]:
+        click.echo(f"There is a pause until {paused[1]}: hand it to nobody outside before its end.", err=True)
 
 
 @click.command()

@@ -64,15 +64,22 @@ def staff() -> None:
 @staff.command("add")
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True)
-def add_staff(name: str, role: str) -> None:
+@click.option("--commune", "codes", multiple=True, metavar="CODE",
+              help="Of a council or a volunteer: a commune of theirs; may be given several times.")  # fmt: skip
+def add_staff(name: str, role: str, codes: tuple[str, ...]) -> None:
     """Add a login and print its one-time password."""
-    from gateway.models.staff import add_member, new_password
+    from gateway import logins
 
-    password = new_password()
-    with ready_store(load()).write() as db:
-        if not add_member(db, name, role, password):
-            raise Told(f"{name} has a login already; for a new password: mati staff reset {name}")
-    click.echo(f"{name} ({role}), one-time password {password} (shown this once)")
+    wanted = [code.strip() for listed in codes for code in listed.split(",") if code.strip()]
+    try:
+        with ready_store(load()).write() as db:
+            password = logins.add(db, name, role, wanted)
+    except logins.Refused as refusal:
+        if refusal.flaw in logins.USAGE:
+            raise click.UsageError(str(refusal)) from None
+        raise
+    of = f" of {', '.join(wanted)}" if wanted else ""
+    click.echo(f"{name.strip()} ({role}{of}), one-time password {password} (shown this once)")
 
 
 @staff.command("reset")
@@ -153,9 +160,18 @@ def new_master(yes: bool) -> None:
 
 
 @click.command()
-def purge() -> None:
-    """Remove now what is no longer needed (inbound SMS after 7 days, talks after one)."""
+@click.option("--dry-run", is_flag=True, help="Count what is due, and change nothing.")
+def purge(dry_run: bool) -> None:
+    """Apply retention now: remove what is no longer needed. The clock does so every hour (docs/privacy.md)."""
     from gateway.workers import housekeeping
 
-    removed = housekeeping.purge(ready_store(load()), datetime.now(UTC))
-    click.echo("removed: " + (", ".join(f"{count} {what}" for what, count in removed.items()) or "nothing was due"))
+    settings, now = load(), datetime.now(UTC)
+    store = ready_store(settings)
+    counts = housekeeping.due(store, settings, now)
+    if not dry_run:
+        counts = dict.fromkeys(counts, 0) | housekeeping.purge(store, settings, now)
+    width = max(len(f"{count:,}") for count in counts.values())
+    for what, count in counts.items():
+        click.echo(f"{count:{width},}  {what}")
+    if dry_run:
+        click.echo("Nothing was changed: this was a dry run.")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from gateway.config import Language, Settings
 from gateway.forums import words as forum_words
@@ -24,7 +24,7 @@ from gateway.models.store import insert
 from gateway.phones import operator
 from gateway.privacy import Keys
 
-__all__ = ["MOST", "Forum", "Replies", "find", "forget_replies", "replies", "reply", "upcoming"]
+__all__ = ["MOST", "Forum", "Replies", "count_forgettable", "find", "forget_replies", "replies", "reply", "upcoming"]
 
 MOST = 8
 """Heads that one reply may announce: 9 is never an option (CONTRACT.md, Villagers' inputs)."""
@@ -79,16 +79,27 @@ def replies(db: Connection, forum_id: int) -> Replies:
     return Replies(heads, sum(by_heads.values()), dict(sorted(by_heads.items())))
 
 
-def forget_replies(db: Connection, now: datetime) -> int:
-    """Makes counts of the replies to forums that were a week ago; returns how many forums these were."""
-    over = select(forums.c.id).where(forums.c.replied.is_(None), forums.c.starts < now - REPLIES_KEPT)
-    ids = list(db.scalars(over.with_for_update()))
-    for forum_id in ids:
+def forget_replies(db: Connection, now: datetime, kept: timedelta = REPLIES_KEPT) -> int:
+    """Makes counts of the replies to forums that were a week ago; returns how many forums these were.
+
+    What these phones said by SMS until the forum began goes, too, and what they were answered: it may be the reply.
+    """
+    rows = db.execute(select(forums.c.id, forums.c.starts).where(*_forgettable(now, kept)).with_for_update()).all()
+    for forum_id, starts in rows:
         said = replies(db, forum_id)
         db.execute(update(forums).where(forums.c.id == forum_id).values(coming=said.heads, replied=said.phones))
-        forget_talks(db, select(forum_replies.c.phone).where(forum_replies.c.forum_id == forum_id))
+        forget_talks(db, select(forum_replies.c.phone).where(forum_replies.c.forum_id == forum_id), starts)
         db.execute(delete(forum_replies).where(forum_replies.c.forum_id == forum_id))
-    return len(ids)
+    return len(rows)
+
+
+def count_forgettable(db: Connection, now: datetime, kept: timedelta) -> int:
+    """How many forums there are whose replies are to become counts."""
+    return db.scalar(select(func.count()).select_from(forums).where(*_forgettable(now, kept))) or 0
+
+
+def _forgettable(now: datetime, kept: timedelta) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return forums.c.replied.is_(None), forums.c.starts < now - kept
 
 
 def _language(db: Connection, phone: bytes) -> Language | None:

@@ -23,12 +23,17 @@ class Join:
 
 @dataclass(frozen=True)
 class Save:
-    """A score from 1 to 5 for a service of a commune, in the round that is open there."""
+    """A score from 1 to 5 for a service of a commune, in the round that is open there.
+
+    With an `indicator` it answers that extra question about the service, and `who` is told by then.
+    """
 
     round_id: int
     commune: str
     service: str
     score: int
+    indicator: str | None = None
+    who: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Identify:
 
 @dataclass(frozen=True)
 class Discard:
-    """The scores given in this talk are removed: whoever gave them is under 15."""
+    """All answers given in this talk are removed: whoever gave them is under 15."""
 
     round_id: int
     services: tuple[str, ...]
@@ -74,4 +79,41 @@ class Unsubscribe:
     """This number gets no more news of forums."""
 
 
-Effect = Speak | Join | Save | Identify | Discard | Withdraw | Attend | Subscribe | Unsubscribe
+@dataclass(frozen=True)
+class Respondent:
+    """One whom a volunteer asks, in the round that is open in the volunteer's commune."""
+
+    name: str
+    """Theirs alone: of the talk and their place in it, and no part of a number."""
+    volunteer: int
+    round_id: int
+    commune: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A score from 1 to 5 that a respondent gives a service."""
+
+    respondent: Respondent
+    service: str
+    score: int
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Who a respondent is: sex and age band, or `unsaid`."""
+
+    respondent: Respondent
+    who: str
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Nothing of a respondent is kept: they are under 15."""
+
+    respondent: Respondent
+
+
+Effect = (
+    Speak | Join | Save | Identify | Discard | Withdraw | Attend | Subscribe | Unsubscribe | Record | Describe | Drop
+)

@@ -115,10 +115,15 @@ class Talk:
 
     # inside ---------------------------------------------------------------------------------------
 
+    @property
+    def _leaves(self) -> bool:
+        """Whether `0` leaves: there is nothing to go back to."""
+        return not self.transcript or self._question.leaves
+
     def _back(self) -> None:
         if self.page:
             self.page -= 1
-        elif self.transcript:
+        elif not self._leaves:
             self.transcript.pop()
             self._replay(fresh=False)
         else:
@@ -168,7 +173,7 @@ class Talk:
     def _show(self, question: Choose) -> None:
         self._question = question
         self.page = 0
-        self._pages = lay_out(question, self.language, self._limit, first=not self.transcript)
+        self._pages = lay_out(question, self.language, self._limit, first=self._leaves)
 
     def _beforehand(self) -> str | None:
         """The answer that was given beforehand to the question just shown, if it fits; else the rest is dropped."""

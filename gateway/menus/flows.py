@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from gateway.menus import assisted
 from gateway.menus.effects import Join, Withdraw
 from gateway.menus.engine import End, Feed, Flow
 from gateway.menus.forums import attend, news, subscribe
@@ -38,6 +39,9 @@ def dial(visit: Visit) -> Flow:
         yield from choose_language()
     if visit.facts.entry in ("forums", "news"):
         return (yield from about_forums(visit))
+    asked = (yield from assisted.begin(visit.records)) if visit.records else ""
+    if visit.records and asked == "record":
+        return (yield from assisted.record(visit, visit.records))
     commune = visit.commune
     if commune is None:
         yield from welcome(visit)
@@ -47,7 +51,7 @@ def dial(visit: Visit) -> Flow:
         commune = visit.place or (yield from choose_commune(visit))
     if visit.facts.dialled and visit.programme.services(commune):
         yield Feed(digits=visit.facts.dialled)
-    return (yield from home(visit, commune))
+    return (yield from home(visit, commune, at_menu=asked == "menu"))
 
 
 def about_forums(visit: Visit) -> Generator[Any, str, End]:
@@ -58,17 +62,17 @@ def about_forums(visit: Visit) -> Generator[Any, str, End]:
     return (yield from attend(visit, commune) if visit.facts.entry == "forums" else subscribe(commune))
 
 
-def home(visit: Visit, commune: Commune) -> Generator[Any, str, End]:
-    """The services to rate, with the menu behind 8; the menu itself where no round is open."""
+def home(visit: Visit, commune: Commune, *, at_menu: bool = False) -> Generator[Any, str, End]:
+    """The services to rate, with the menu behind 8; the menu itself where no round is open, or who asked for it."""
     while True:
         services = visit.programme.services(commune)
-        title = _("{commune}: no rating is open now.", commune=commune.name)
-        if services:
+        if services and not at_menu:
             options = [Option(service.id, service.name, key=str(service.number)) for service in services]
             choice = yield Choose(_("Service:"), (*options, Option("menu", _("Menu"), key=MENU_KEY)))
             if choice != "menu":
                 return (yield from rate(visit, commune, next(service for service in services if service.id == choice)))
-            title = _("Menu:")
+        at_menu = False
+        title = _("Menu:") if services else _("{commune}: no rating is open now.", commune=commune.name)
         came_to = yield from menu(visit, commune, title)
         if isinstance(came_to, End):
             return came_to

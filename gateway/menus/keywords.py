@@ -6,6 +6,7 @@ Source: CONTRACT.md, Villagers' inputs; the stop words are those of WIRE.md (Twi
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 
 from gateway.text import fold
@@ -21,6 +22,8 @@ class Keyword(enum.Enum):
     HELP = enum.auto()
     STOP = enum.auto()
     START = enum.auto()
+    RECORD = enum.auto()
+    """What a volunteer sends; from others it is no keyword."""
 
 
 WORDS: dict[Keyword, str] = {
@@ -31,20 +34,25 @@ WORDS: dict[Keyword, str] = {
     Keyword.HELP: "help, ជំនួយ, chumnuoy, ជួយ, chuoy",
     Keyword.STOP: "stop, off, ឈប់, chhop, បិទ, bet, unsubscribe, end, quit, stopall, revoke, optout, cancel",
     Keyword.START: "start, on, unstop, បើក, baek, ចាប់ផ្តើម, chap phdaem",
+    Keyword.RECORD: "r, record, កត់, kot",
 }
 """Each keyword in English, Khmer and Khmer in Latin letters. The Khmer is to be checked by a native speaker."""
 
 _BY_WORD = {fold(word): keyword for keyword, words in WORDS.items() for word in words.split(",")}
 _WITH_NUMBERS = (Keyword.RATE,)
 _FIRST_WORD_IS_ENOUGH = (Keyword.RATE, Keyword.STOP, Keyword.INFO, Keyword.FORUM, Keyword.LANG, Keyword.HELP)
+_STUCK = re.compile(r"r(\d+)")
+"""A volunteer's R without the space after it."""
 _ONLY_ALONE = {"off", "end", "quit", "cancel", "bet", "on", "vote"}
 """Words that begin an ordinary sentence as well: they count only when they stand alone."""
 MOST_NUMBERS = 4
+MOST_ON_A_CARD = 21
+"""Ten services, each with its score, and who."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """An SMS, understood: at most four numbers of one to four digits, in 0–9, with or after a keyword."""
+    """An SMS, understood: at most four numbers (on a card more) of one to four digits, with or after a keyword."""
 
     keyword: Keyword | None = None
     numbers: tuple[str, ...] = ()
@@ -58,6 +66,8 @@ def understand(text: str) -> Said:
     if (alone := _BY_WORD.get(folded)) is not None:
         return Said(alone)
     words = folded.split(" ")
+    if stuck := _STUCK.fullmatch(words[0]):
+        words[:1] = ["r", stuck[1]]
     if (numbers := _numbers(words)) is not None:
         return Said(numbers=numbers)
     for length in (2, 1):
@@ -65,6 +75,8 @@ def understand(text: str) -> Said:
         keyword = _BY_WORD.get(first)
         if keyword is None or len(words) <= length:
             continue
+        if keyword is Keyword.RECORD:
+            return Said(keyword, _numbers(words[length:], MOST_ON_A_CARD) or ())
         numbers = _numbers(words[length:])
         if keyword in _WITH_NUMBERS and numbers is not None:
             return Said(keyword, numbers)
@@ -73,7 +85,7 @@ def understand(text: str) -> Said:
     return Said()
 
 
-def _numbers(words: list[str]) -> tuple[str, ...] | None:
-    if 0 < len(words) <= MOST_NUMBERS and all(word.isdecimal() and len(word) <= 4 for word in words):
+def _numbers(words: list[str], most: int = MOST_NUMBERS) -> tuple[str, ...] | None:
+    if 0 < len(words) <= most and all(word.isdecimal() and len(word) <= 4 for word in words):
         return tuple(words)
     return None

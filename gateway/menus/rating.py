@@ -1,4 +1,4 @@
-"""A rating: the score, stored the moment it is given; then, once, who gave it."""
+"""A rating: the score, stored the moment it is given; then, once, who gave it; then at most two extra questions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.menus.effects import Discard, Identify, Save
 from gateway.menus.engine import End
-from gateway.menus.phrases import Words
+from gateway.menus.phrases import Name, Words
 from gateway.menus.screens import Choose, Option
 from gateway.menus.visit import Commune, Service, Visit
 
@@ -22,6 +22,13 @@ SCORES = (
 )
 """The scale of the I-SAF scorecard (DOMAIN.md, Services)."""
 
+SKIP = "skip"
+AGAIN = (
+    *(Option(one.value, one.label, one.key, implied=one.value in "234") for one in SCORES),
+    Option(SKIP, _("Skip"), "6"),
+)
+"""The scale once more, for an extra question: who comes to one has just read it whole."""
+
 WHO = (
     Option("woman-15-30", _("Woman 15-30"), "1"),
     Option("woman-31", _("Woman over 30"), "2"),
@@ -35,16 +42,30 @@ WHO = (
 
 
 def rate(visit: Visit, commune: Commune, service: Service) -> Generator[Any, str, End]:
-    """Score, who, thanks. Whoever is under 15 is thanked, and nothing of theirs is kept."""
+    """Score, who, the extra questions, thanks. Whoever is under 15 is thanked, and nothing of theirs is kept."""
     if commune.round_id is None:
         return End(_("No rating is open now."))
-    score = yield Choose(_("{service}", service=service.name), SCORES)
+    score = yield give_score(service.name)
     yield Save(commune.round_id, commune.code, service.id, int(score))
     who = yield Choose(_("You are:"), WHO)
     if who == "under-15":
         yield Discard(commune.round_id, (service.id,))
         return End(_("Thank you!"))
     yield Identify(commune.round_id, who)
+    for question in visit.drawn(commune, service):
+        answer = yield ask(question.text)
+        if answer != SKIP:
+            yield Save(commune.round_id, commune.code, service.id, int(answer), question.id, who)
     if visit.facts.channel == "sms":  # it stays on the phone: it must not tell the next reader what was rated
         return End(_("Thank you! Received. Shared phone? Delete this and the SMS you sent."))
     return End(_("Thank you! Received."))
+
+
+def give_score(service: Name) -> Choose:
+    """How satisfied one is with a service."""
+    return Choose(_("{service}", service=service), SCORES)
+
+
+def ask(text: Name) -> Choose:
+    """An extra question about a service."""
+    return Choose(_("{question} 1-5:", question=text), AGAIN)

@@ -38,6 +38,8 @@ class Choose:
 
     title: Phrase
     options: tuple[Option, ...]
+    leaves: bool = False
+    """`0` leaves here, as on the first screen: what was answered before is not gone back to."""
 
 
 @dataclass(frozen=True)

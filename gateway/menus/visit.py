@@ -24,6 +24,14 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Indicator:
+    """An extra question about a service, answered on the same scale."""
+
+    id: str
+    text: Name
+
+
+@dataclass(frozen=True)
 class Commune:
     """A commune of the programme; `number` is what posters print, `round_id` its open round."""
 
@@ -59,7 +67,11 @@ class Programme:
         self.above: dict[str, Name] = {code: _place(km, en) for code, (km, en) in body["above"].items()}
         self._services = {id_: Service(id_, n, _named(km, latn, en)) for id_, n, km, latn, en in body["services"]}
         self._rounds: dict[str, list[str]] = body["rounds"]
-        # editions written before there were forums have none
+        # editions written before there were extra questions, or forums, have none
+        self._indicators: dict[tuple[str, str], list[Indicator]] = {}
+        for round_id, asked in body.get("indicators", {}).items():
+            for id_, service, km, latn, en in asked:
+                self._indicators.setdefault((round_id, service), []).append(Indicator(id_, _named(km, latn, en)))
         self._forums: dict[str, list[Forum]] = {}
         for row in body.get("forums", ()):
             self._forums.setdefault(row["commune"], []).append(_forum(row, zone))
@@ -73,6 +85,10 @@ class Programme:
         """What may be rated in a commune now, by number."""
         ids = self._rounds.get(str(commune.round_id), [])
         return sorted((self._services[id_] for id_ in ids), key=lambda service: service.number)
+
+    def indicators(self, commune: Commune, service: Service) -> list[Indicator]:
+        """The extra questions about a service in a commune's round, in the order of staff's list."""
+        return self._indicators.get((str(commune.round_id), service.id), [])
 
     def forums(self, commune: str, after: datetime) -> list[Forum]:
         """What is planned in a commune and begins after a moment; the next one first."""
@@ -112,6 +128,14 @@ class Facts:
     """Where the talk begins, when not at the beginning."""
     began: str = ""
     """When the conversation began, ISO with its zone; empty in one from before there were forums."""
+    draw: int = 0
+    """Drawn at random when the conversation began: which extra questions it asks. None of it hangs on the caller."""
+    volunteer: int | None = None
+    """The volunteer that the caller is registered as; None for everybody else."""
+    records: str = ""
+    """The commune in which a volunteer records."""
+    series: str = ""
+    """Tells a volunteer's talk from all others, also when it is taken up again: respondents are counted in it."""
     dialled: tuple[str, ...] = ()
     """What was dialled or sent at once, such as `2*5` as ("2", "5")."""
     earlier: tuple[str, ...] = ()
@@ -143,10 +167,30 @@ class Visit:
         return self.programme.communes.get(self.facts.commune or "")
 
     @property
+    def records(self) -> Commune | None:
+        """The commune in which the caller may record respondents now; None who is no volunteer."""
+        commune = self.programme.communes.get(self.facts.records)
+        return commune if commune and self.programme.services(commune) else None
+
+    @property
     def place(self) -> Commune | None:
         """The commune that a one-message rating names."""
         found = (c for c in self.programme.communes.values() if str(c.number) == self.facts.place)
         return next(found, None) if self.facts.place else None
+
+    def drawn(self, commune: Commune, service: Service) -> list[Indicator]:
+        """The extra questions to ask about a service: at most two, each of them and each pair as often as any other.
+
+        A whole rating sent as one SMS is answered with thanks alone: each question more would cost another SMS.
+        """
+        there = self.programme.indicators(commune, service)
+        if self.facts.channel == "sms" and self.facts.dialled:
+            return []
+        if len(there) < 2:
+            return there
+        first, rest = self.facts.draw % len(there), self.facts.draw // len(there)
+        second = (first + 1 + rest % (len(there) - 1)) % len(there)
+        return [there[first], there[second]]
 
     def forums(self, commune: Commune) -> list[Forum]:
         """What was still to come in a commune when the conversation began; the next one first."""

@@ -7,6 +7,7 @@ an order, and keeps the day, never the minute.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -23,9 +24,11 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    case,
     delete,
     func,
     literal,
+    literal_column,
     select,
     tuple_,
     update,
@@ -33,11 +36,13 @@ from sqlalchemy import (
 from sqlalchemy.sql.expression import true
 
 from gateway.models.base import Hash, metadata
-from gateway.models.rounds import round_communes
+from gateway.models.rounds import round_communes, rounds
 from gateway.models.store import insert
 
 OVERALL = "overall"
 """The indicator of a service's own score; others are the extra questions of a round."""
+NO_DAY = date.min
+"""The day of answers whose day is not kept: too few rated about then (scorecard/closing.py)."""
 
 answers = Table(
     "answers",
@@ -60,6 +65,13 @@ answers = Table(
 )
 Index("ix_answers_phone", answers.c.round_id, answers.c.phone)
 Index("ix_answers_day", answers.c.commune, answers.c.round_id, answers.c.day)
+
+OFTEN = 10
+"""Who changes one answer so often is flagged: the last one counts, and nobody changes their mind ten times."""
+_often = answers.c.given >= literal_column(str(OFTEN))  # a literal: only so is the index used that stands on it
+Index("ix_answers_often", answers.c.round_id, answers.c.commune, sqlite_where=_often, postgresql_where=_often)
+_MOST_GIVEN = 9999
+"""So far it is counted: who goes on must not fill the column."""
 
 stale_days = Table(
     "stale_days",
@@ -98,17 +110,36 @@ class Given:
     who: str | None = None
 
 
-def save(db: Connection, given: Given) -> None:
-    """Stores an answer in place of an earlier one of the same rater. Raises RoundClosed.
-
-    The round's row is locked until the commit, so that no answer comes in beside its closing. A closing that is
-    under way counts as done: it waits for our conversation, so we must not wait for it.
-    """
-    still_open = select(round_communes.c.round_id).where(
-        round_communes.c.round_id == given.round_id, round_communes.c.commune == given.commune, round_communes.c.open
-    )
-    if db.execute(still_open.with_for_update(read=True, skip_locked=True)).first() is None:
+def key_of(db: Connection, round_id: int) -> str:
+    """The name of an open round's key. Raises RoundClosed: the key of a closed one is gone."""
+    name = db.scalar(select(rounds.c.key).where(rounds.c.id == round_id, rounds.c.closed.is_(None)))
+    if name is None:
         raise RoundClosed
+    return str(name)
+
+
+def hold_open(db: Connection, round_id: int, commune: str, phone: bytes) -> bool:
+    """Keeps a round from closing until the commit; whether a number has no answer in it yet. Raises RoundClosed.
+
+    The round's row is locked, so that no answer comes in beside its closing. A closing that is under way counts as
+    done: it waits for our conversation, so we must not wait for it.
+    """
+    mine = select(answers.c.rater).where(answers.c.round_id == round_id, answers.c.phone == phone).exists()
+    still_open = select((~mine).label("is_first")).where(
+        round_communes.c.round_id == round_id, round_communes.c.commune == commune, round_communes.c.open
+    )
+    row = db.execute(still_open.with_for_update(read=True, skip_locked=True)).first()
+    if row is None:
+        raise RoundClosed
+    return bool(row.is_first)
+
+
+def save(db: Connection, given: Given) -> bool:
+    """Stores an answer in place of an earlier one of the same rater; whether it is the number's first in the round.
+
+    Raises RoundClosed.
+    """
+    is_first = hold_open(db, given.round_id, given.commune, given.phone)
     values = {
         "round_id": given.round_id, "rater": given.rater, "service_id": given.service, "indicator": given.indicator,
         "phone": given.phone, "who": given.who, "commune": given.commune, "score": given.score, "day": given.day,
@@ -121,8 +152,9 @@ def save(db: Connection, given: Given) -> None:
     leads = ~select(answers.c.rater).where(*(answers.c[name] == values[name] for name in same)).exists()
     changed = {name: values[name] for name in ("commune", "score", "day", "channel")}
     statement = insert(answers, db.dialect.name).values({**values, "lead": leads})
-    again = {**changed, "given": answers.c.given + 1}
+    again = {**changed, "given": _more(1)}
     db.execute(statement.on_conflict_do_update(index_elements=list(answers.primary_key.columns), set_=again))
+    return is_first
 
 
 def take_over(db: Connection, round_id: int, phone: bytes, nobody: bytes, rater: bytes, who: str) -> None:
@@ -137,8 +169,27 @@ def take_over(db: Connection, round_id: int, phone: bytes, nobody: bytes, rater:
     before = (mine, answers.c.rater == rater, replaced)
     _make_stale(db, *before)
     _make_stale(db, mine, answers.c.rater == nobody)
-    gone = db.execute(delete(answers).where(*before)).rowcount
+    counted = (answers.c.service_id, answers.c.indicator, answers.c.given)
+    gone = db.execute(delete(answers).where(*before).returning(*counted)).all()
+    for row in gone:  # how often it was given goes on being counted
+        same = (answers.c.service_id == row.service_id, answers.c.indicator == row.indicator)
+        db.execute(update(answers).where(mine, answers.c.rater == nobody, *same).values(given=_more(row.given)))
     db.execute(update(answers).where(mine, answers.c.rater == nobody).values(rater=rater, who=who))
+    if gone:
+        _let_lead(db, round_id, phone)
+
+
+def let_go(
+    db: Connection, round_id: int, phone: bytes, rater: bytes, nobody: bytes, given: Collection[tuple[str, str]]
+) -> None:
+    """Answers of a rater on services, each with its question, are without a who again; those since then stay."""
+    mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
+    mine &= tuple_(answers.c.service_id, answers.c.indicator).in_(given)
+    loose = select(answers.c.service_id, answers.c.indicator).where(mine, answers.c.rater == nobody)
+    replaced = (mine, answers.c.rater == rater, tuple_(answers.c.service_id, answers.c.indicator).in_(loose))
+    _make_stale(db, mine, answers.c.rater == rater)
+    gone = db.execute(delete(answers).where(*replaced)).rowcount
+    db.execute(update(answers).where(mine, answers.c.rater == rater).values(rater=nobody, who=None))
     if gone:
         _let_lead(db, round_id, phone)
 
@@ -157,6 +208,11 @@ def withdraw(db: Connection, round_id: int, phone: bytes) -> None:
     mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
     _make_stale(db, mine)
     db.execute(delete(answers).where(mine))
+
+
+def _more(times: int) -> ColumnElement[int]:
+    """How often an answer was given, with so many times more."""
+    return case((answers.c.given + times < _MOST_GIVEN, answers.c.given + times), else_=_MOST_GIVEN)
 
 
 def _make_stale(db: Connection, *which: ColumnElement[bool], also: Given | None = None) -> None:

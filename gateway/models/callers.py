@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-from sqlalchemy import Column, Connection, Date, ForeignKey, Table, Text, select
+from sqlalchemy import Column, Connection, Date, ForeignKey, Table, Text, select, update
 
 from gateway.config import Language
 from gateway.models.base import Hash, metadata
@@ -27,15 +29,26 @@ class Caller:
 
     language: Language | None
     commune: str | None
+    seen: date | None = None
+    """The first of the month in which it last called."""
 
 
 def find_caller(db: Connection, key: bytes) -> Caller | None:
     """The caller under a look-up key."""
-    row = db.execute(select(callers.c.language, callers.c.commune).where(callers.c.key == key)).first()
+    row = db.execute(select(callers.c.language, callers.c.commune, callers.c.seen).where(callers.c.key == key)).first()
     return Caller(*row) if row else None
 
 
-def remember(db: Connection, key: bytes, **what: str) -> None:
-    """Keeps a caller's `language` or `commune`."""
+def note_seen(db: Connection, key: bytes, known: Caller, today: date) -> None:
+    """Keeps the month in which a known caller called: at most one write a month."""
+    month = today.replace(day=1)
+    if known.seen is None or known.seen < month:
+        db.execute(update(callers).where(callers.c.key == key).values(seen=month))
+
+
+def remember(db: Connection, key: bytes, today: date | None = None, **what: Any) -> None:
+    """Keeps a caller's `language` or `commune`; `today`: it called."""
+    if today is not None:
+        what["seen"] = today.replace(day=1)
     statement = insert(callers, db.dialect.name).values(key=key, **what)
     db.execute(statement.on_conflict_do_update(index_elements=[callers.c.key], set_=what))

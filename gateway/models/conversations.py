@@ -48,7 +48,8 @@ conversations = Table(
     Column("request", Text),  # the provider's id of the last request, where it is needed to know a repeat
     Column("answer", Text, nullable=False),
     Column("ended", Boolean, nullable=False, server_default=false()),
-    Column("rated", Text, nullable=False, server_default=text("''")),  # services scored in it, stepped back from or not
+    Column("rated", Text, nullable=False, server_default=text("''")),  # services answered on, stepped back from or not
+    Column("who", Text),  # as told in it last: who steps back may tell another
     Column("resumed", Boolean, nullable=False, server_default=false()),
     Column("touched", Moment, nullable=False),
     UniqueConstraint("provider", "session"),
@@ -71,7 +72,8 @@ def purge_round(db: Connection, round_id: int, now: datetime) -> None:
     mine = conversations.c.round_id == round_id
     blank = {
         "caller": bytes(HASH_BYTES), "round_id": None, "facts": "", "offset": 0, "inputs": 0, "transcript": "",
-        "page": 0, "request": None, "answer": "", "ended": True, "rated": "", "resumed": True, "touched": now,
+        "page": 0, "request": None, "answer": "", "ended": True, "rated": "", "who": None, "resumed": True,
+        "touched": now,
     }  # fmt: skip
     on_the_line = conversations.c.touched > now - SESSION
     db.execute(update(conversations).where(mine, on_the_line).values(blank))

@@ -34,7 +34,7 @@ def try_again(db: Connection, ids: Sequence[str], now: datetime) -> int:
 def _may_go(now: datetime) -> tuple[Any, ...]:
     cancelled = select(broadcasts.c.id).where(broadcasts.c.stage == Stage.CANCELLED)
     goes_on = or_(messages.c.broadcast.is_(None), messages.c.broadcast.not_in(cancelled))
-    return messages.c.expires > now, goes_on
+    return messages.c.expires > now, goes_on, messages.c.number.is_not(None)
 
 
 def _anew(now: datetime) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from sqlalchemy import Column, Connection, Integer, Table, Text, func, select
 from gateway.models.base import Moment, metadata
 from gateway.models.forums import forums, in_each
 from gateway.models.places import communes, places
-from gateway.models.rounds import round_communes, round_services
-from gateway.models.services import services
+from gateway.models.rounds import round_communes, round_indicators, round_services
+from gateway.models.services import indicators, services
 
 editions = Table(
     "editions",
@@ -76,12 +76,23 @@ def _body(db: Connection, now: datetime) -> dict[str, Any]:
     of_round: dict[int, list[str]] = {}
     for row in db.execute(rated.order_by(round_services.c.service_id)):
         of_round.setdefault(row.round_id, []).append(row.service_id)
+    asked = (
+        select(round_indicators.c.round_id, indicators)
+        .join(indicators, indicators.c.id == round_indicators.c.indicator_id)
+        .where(indicators.c.active, round_indicators.c.round_id.in_(set(round_by_commune.values())))
+        .order_by(indicators.c.service_id, indicators.c.place, indicators.c.id)
+    )
+    questions: dict[int, list[list[str]]] = {}
+    for row in db.execute(asked):
+        one = [row.id, row.service_id, row.text_km, row.text_latn, row.text_en]
+        questions.setdefault(row.round_id, []).append(one)
     catalogue = db.execute(select(services).order_by(services.c.number)).all()
     return {
         "communes": [[*row, round_by_commune.get(row.code)] for row in members],
         "above": {row.code: [row.name_km, row.name_en] for row in db.execute(names) if row.code in above},
         "services": [[s.id, s.number, s.name_km, s.name_latn, s.name_en] for s in catalogue],
         "rounds": {str(round_id): ids for round_id, ids in of_round.items()},
+        "indicators": {str(round_id): ones for round_id, ones in questions.items()},
         "forums": _forums(db, now),
     }
 

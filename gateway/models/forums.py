@@ -105,7 +105,7 @@ def told_of(db: Connection, forum_ids: Sequence[int]) -> list[Row[Any]]:
         select(messages.c.phone, messages.c.number, messages.c.number_key, contacts.c.operator, messages.c.language)
         .join(broadcasts, broadcasts.c.id == messages.c.broadcast)
         .outerjoin(contacts, people == messages.c.phone)
-        .where(broadcasts.c.forum.in_(forum_ids), messages.c.state.in_(REACHED))
+        .where(broadcasts.c.forum.in_(forum_ids), messages.c.state.in_(REACHED), messages.c.phone.is_not(None))
         .order_by(messages.c.created.desc(), messages.c.id)
     )
     r = forum_replies.c

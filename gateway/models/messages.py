@@ -299,16 +299,20 @@ def has_opted_out(db: Connection, phone: bytes) -> bool:
     return db.scalar(select(func.count()).select_from(opt_outs).where(opt_outs.c.phone == phone)) == 1
 
 
-def forget_talks(db: Connection, phones: Select[Any] | None = None) -> None:
+def forget_talks(db: Connection, phones: Select[Any] | None = None, until: datetime | None = None) -> None:
     """Takes the numbers out of what was said by SMS: called when a round closes, or with the phones that a poll asked.
 
-    The provider's ids stay, so that an SMS that comes again is still known.
+    `until`: what was said later stays. The provider's ids stay, so that an SMS that comes again is still known.
     """
-    said = true() if phones is None else inbound.c.phone.in_(phones)
-    db.execute(update(inbound).where(said).values(phone=bytes(HASH_BYTES), text=b"", text_key=0))
+    said: ColumnElement[bool] = true() if phones is None else inbound.c.phone.in_(phones)
     waiting = (State.QUEUED, State.CLAIMED, State.SENDING)
     answered = (messages.c.kind == Kind.ANSWER) & messages.c.state.not_in(waiting)
-    db.execute(delete(messages).where(answered, true() if phones is None else messages.c.phone.in_(phones)))
+    answered &= true() if phones is None else messages.c.phone.in_(phones)
+    if until is not None:
+        said &= inbound.c.received <= until
+        answered &= messages.c.created <= until
+    db.execute(update(inbound).where(said).values(phone=bytes(HASH_BYTES), text=b"", text_key=0))
+    db.execute(delete(messages).where(answered))
 
 
 def states(db: Connection) -> Mapping[State, int]:

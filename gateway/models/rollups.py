@@ -6,7 +6,7 @@ it is counted again: delete and rewrite. A recount of all answers always gives t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    DateTime,
     ForeignKey,
     Integer,
     Select,
@@ -22,11 +23,13 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     delete,
     func,
     or_,
     select,
     tuple_,
+    type_coerce,
     union_all,
 )
 
@@ -101,18 +104,32 @@ def roll_stale(db: Connection, most: int = 500) -> int:
     return len(days)
 
 
+def count_anew(db: Connection, round_id: int, commune: str) -> None:
+    """Counts all days of a commune's round anew, where its answers were written anew.
+
+    Called before and after: the first time it makes a count that is under way come to its end, and others wait.
+    """
+    db.execute(select(rollup_state).with_for_update()).all()
+    until = counted_until(db)
+    for table in (stale_days, rollups):
+        db.execute(delete(table).where(table.c.commune == commune, table.c.round_id == round_id))
+    _write(db, (answers.c.commune == commune) & (answers.c.round_id == round_id) & (answers.c.day <= until))
+
+
 def counts(
     db: Connection,
     by: Sequence[str],
     *,
-    round_id: int | None = None,
-    communes: Sequence[str] | None = None,
+    round_id: int | Collection[int] | None = None,
+    communes: Collection[str] | None = None,
+    people: Mapping[str, Sequence[str]] | None = None,
     **only: Any,
 ) -> list[Any]:
     """Rows of counts, grouped by dimensions: those, then n1 to n5 and `leads`.
 
-    `only` keeps one value of a dimension, such as `indicator="overall"`. Counted days come from the rollups, the days
-    since and the stale ones from their answers.
+    `week` is a dimension, too: the Monday of the day. `people` names groups of whos; how many answers each of them
+    gave comes after the counts. `only` keeps one value of a dimension, such as `indicator="overall"`. Counted days
+    come from the rollups, the days since and the stale ones from their answers.
     """
     until = counted_until(db)
     known = rollups.alias()
@@ -131,15 +148,27 @@ def counts(
     )
     changed = _live(answers.c.day <= until, *_only(answers, round_id, communes, only)).join(stale_days, again)
     everything = union_all(rolled, since, changed).subquery()
-    keys = [everything.c[name] for name in by]
+    keys = [_monday(everything.c.day, db.dialect.name) if name == "week" else everything.c[name] for name in by]
     sums = [func.coalesce(func.sum(everything.c[name]), 0).label(name) for name in _COUNTS]
+    n = sum((everything.c[f"n{score}"] for score in SCORES[1:]), everything.c.n1)
+    for name, whos in (people or {}).items():
+        sums.append(func.coalesce(func.sum(case((everything.c.who.in_(whos), n), else_=0)), 0).label(name))
     return list(db.execute(select(*keys, *sums).group_by(*keys).order_by(*keys)))
 
 
-def _only(table: Any, round_id: int | None, communes: Sequence[str] | None, only: dict[str, Any]) -> list[Any]:
+def _monday(day: ColumnElement[date], dialect: str) -> ColumnElement[date]:
+    """The Monday of a day's week."""
+    if dialect == "sqlite":
+        return type_coerce(func.date(day, "weekday 0", "-6 days"), Date).label("week")
+    return cast(func.date_trunc("week", cast(day, DateTime)), Date).label("week")  # else by the time zone
+
+
+def _only(
+    table: Any, round_id: int | Collection[int] | None, communes: Collection[str] | None, only: dict[str, Any]
+) -> list[Any]:
     conditions = [table.c[name] == value for name, value in only.items()]
     if round_id is not None:
-        conditions.append(table.c.round_id == round_id)
+        conditions.append(table.c.round_id.in_([round_id] if isinstance(round_id, int) else round_id))
     if communes is not None:
         conditions.append(table.c.commune.in_(communes))
     return conditions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     select,
     update,
 )
@@ -78,6 +80,32 @@ def add_member(db: Connection, name: str, role: str, password: str, *, one_time:
     """Adds a login. False when the name is taken."""
     values = {"name": name, "role": role, "password": _hasher.hash(password), "one_time": one_time}
     return insert_new(db, insert(staff, db.dialect.name).values(values))
+
+
+def set_communes(db: Connection, member_id: int, codes: Collection[str]) -> None:
+    """The communes of a login: whose figures a council's sees, where a volunteer's records."""
+    db.execute(delete(staff_communes).where(staff_communes.c.staff_id == member_id))
+    if codes:
+        db.execute(staff_communes.insert(), [{"staff_id": member_id, "commune": code} for code in sorted(set(codes))])
+
+
+def communes_of(db: Connection, member_id: int) -> list[str]:
+    """The codes of a login's communes."""
+    mine = select(staff_communes.c.commune).where(staff_communes.c.staff_id == member_id)
+    return list(db.scalars(mine.order_by(staff_communes.c.commune)))
+
+
+def end_login(db: Connection, member_id: int) -> bool:
+    """Lets a login in no more; whoever is in with it is out. False when there is no such login."""
+    return db.execute(update(staff).where(staff.c.id == member_id).values(active=False)).rowcount == 1
+
+
+def let_in(db: Connection, member_id: int, password: str) -> str | None:
+    """A new one-time password for a login, also for one that was ended. Its name; None when there is no such login."""
+    values = {"password": _hasher.hash(password), "one_time": True, "active": True}
+    changed = update(staff).where(staff.c.id == member_id).values(values)
+    name: str | None = db.scalar(changed.returning(staff.c.name))
+    return name
 
 
 def reset_password(db: Connection, name: str, password: str, *, one_time: bool = True) -> bool:

@@ -87,14 +87,6 @@ class Store:
             yield connection
         self.engine.dispose()  # that connection must not come back
 
-    def leave_no_trace(self) -> None:
-        """On SQLite, empties the write-ahead log: what was deleted must not live on in it."""
-        if self.is_sqlite:
-            with self.engine.connect() as db:
-                db.exec_driver_sql("COMMIT")
-                db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                db.exec_driver_sql("BEGIN")
-
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""
         return insert(table, "sqlite" if self.is_sqlite else "postgresql")

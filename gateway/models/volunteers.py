@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, LargeBinary, Table, Text, UniqueConstraint
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+    update,
+)
 from sqlalchemy.sql.expression import true
 
 from gateway.models.base import Hash, metadata
+from gateway.models.store import insert
 
 ASSISTED = "assisted"
 """The channel of answers that a volunteer recorded, whichever way they came."""
@@ -36,3 +53,39 @@ recorded = Table(
     Column("day", Date, primary_key=True),
     Column("respondents", Integer, nullable=False),
 )
+
+
+@dataclass(frozen=True)
+class Volunteer:
+    """Who records, and in which commune by phone."""
+
+    id: int
+    commune: str
+
+
+def volunteer_of(db: Connection, phone: bytes) -> Volunteer | None:
+    """The active volunteer who has this number, by its look-up key."""
+    mine = select(volunteers.c.id, volunteers.c.commune).where(volunteers.c.phone == phone, volunteers.c.active)
+    row = db.execute(mine).first()
+    return Volunteer(*row) if row else None
+
+
+def note_recorded(db: Connection, round_id: int, volunteer: int, day: date, by: int) -> None:
+    """Counts respondents of a volunteer's day. By 0 it only holds the count until the commit: a repeat waits for it."""
+    key = {"round_id": round_id, "volunteer_id": volunteer, "day": day}
+    statement = insert(recorded, db.dialect.name).values(key | {"respondents": by})
+    more = {"respondents": recorded.c.respondents + by}
+    db.execute(statement.on_conflict_do_update(index_elements=list(recorded.primary_key.columns), set_=more))
+
+
+def note_taken_back(db: Connection, round_id: int, volunteer: int, day: date) -> None:
+    """Counts one less of a volunteer's day."""
+    mine = (recorded.c.round_id == round_id) & (recorded.c.volunteer_id == volunteer) & (recorded.c.day == day)
+    less = {"respondents": recorded.c.respondents - 1}
+    db.execute(update(recorded).where(mine, recorded.c.respondents > 0).values(less))
+
+
+def recorded_on(db: Connection, round_id: int, volunteer: int, day: date) -> int:
+    """How many respondents a volunteer recorded on a day."""
+    key = (recorded.c.round_id == round_id) & (recorded.c.volunteer_id == volunteer) & (recorded.c.day == day)
+    return db.scalar(select(recorded.c.respondents).where(key)) or 0

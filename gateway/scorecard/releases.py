@@ -8,20 +8,22 @@ it answers or withdraws later changes nothing that was told. What is not enough,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import Connection, Row, Select, and_, delete, select
 
 from gateway.models.answers import OVERALL, answers
 from gateway.models.releases import blocks, released_phones
 from gateway.models.rollups import SCORES
 from gateway.models.rounds import rounds
+from gateway.models.store import insert_many
 from gateway.privacy import Cell, may_show
-from gateway.scorecard.tallies import WOMEN, YOUNG, Figures
+from gateway.scorecard.cells import WOMEN, YOUNG
+from gateway.scorecard.tallies import Figures
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,20 @@ def release(db: Connection, round_id: int, commune: str, last: date, minimum: in
     if closed is not None:
         return there
     frozen = {(block.service, block.indicator) for block in there}
-    unreleased = db.execute(_unreleased(round_id, commune, last)).all()
-    for (service, indicator), found in groupby(unreleased, lambda row: (row.service_id, row.indicator)):
-        rows = list(found)
+    scored: dict[str, set[bytes]] = {}
+    new: list[tuple[Block, set[bytes]]] = []
+    for service, indicator, found in _by_question(db.execute(_unreleased(round_id, commune, last)).all()):
+        rows = [row for row in found if indicator == OVERALL or _follows(row, scored)]
         figures = _figures(rows, minimum)
-        if figures is not None and (service, indicator) not in frozen:
-            there.append(Block(commune, round_id, service, last, figures, indicator))
-            _freeze(db, there[-1], sorted({row.phone for row in rows}))
-    return there
+        if figures is None or (service, indicator) in frozen:
+            continue
+        phones = {row.phone for row in rows}
+        if indicator == OVERALL:
+            scored[service] = phones
+        new.append((Block(commune, round_id, service, last, figures, indicator), phones))
+    if new:
+        _freeze(db, new)
+    return there + [block for block, _ in new]
 
 
 def blocks_of(
@@ -105,27 +113,42 @@ def forget_released(db: Connection, round_id: int) -> None:
 
 
 def _unreleased(round_id: int, commune: str, last: date) -> Select[Any]:
-    """The answers that are in no block, question by question; by their number, so that no order tells."""
-    told = (
-        select(released_phones.c.phone)
-        .where(
-            released_phones.c.round_id == answers.c.round_id,
-            released_phones.c.service_id == answers.c.service_id,
-            released_phones.c.indicator == answers.c.indicator,
-            released_phones.c.phone == answers.c.phone,
-        )
-        .exists()
-    )
+    """The answers that are in no block, question by question, a service's score first.
+
+    By their number, so that no order tells. `scored`: that number's score of the service is in a block.
+    """
+    same = ("round_id", "service_id", "phone")
+    told = select(released_phones.c.phone).where(*(released_phones.c[name] == answers.c[name] for name in same))
+    asked = told.where(released_phones.c.indicator == answers.c.indicator)
+    extra = answers.c.indicator != OVERALL
     return (
-        select(answers.c.service_id, answers.c.indicator, answers.c.phone, answers.c.who, answers.c.score)
+        select(
+            answers.c.service_id, answers.c.indicator, answers.c.phone, answers.c.who, answers.c.score,
+            and_(extra, told.where(released_phones.c.indicator == OVERALL).exists()).label("scored"),
+        )
         .where(
             answers.c.commune == commune,
             answers.c.round_id == round_id,
             answers.c.day <= last,
-            ~told,
+            ~asked.exists(),
         )
-        .order_by(answers.c.service_id, answers.c.indicator, answers.c.phone)
-    )
+        .order_by(answers.c.service_id, extra, answers.c.indicator, answers.c.phone)
+    )  # fmt: skip
+
+
+def _by_question(unreleased: Sequence[Row[Any]]) -> Iterator[tuple[str, str, list[Row[Any]]]]:
+    """Service, indicator and answers: the one breakdown that there is, beside that by commune."""
+    for (service, indicator), rows in groupby(unreleased, lambda row: (row.service_id, row.indicator)):
+        yield service, indicator, list(rows)
+
+
+def _follows(row: Row[Any], scored: Mapping[str, Collection[bytes]]) -> bool:
+    """Whether the number of an answer to an extra question has its score of the service in a block.
+
+    Else the block of an extra question would tell how many had scored, and so that a score is kept back only because
+    all of them gave the same.
+    """
+    return row.scored or row.phone in scored.get(row.service_id, ())
 
 
 def _figures(rows: Sequence[Row[Any]], minimum: int) -> Figures | None:
@@ -139,16 +162,28 @@ def _figures(rows: Sequence[Row[Any]], minimum: int) -> Figures | None:
     return Figures(len(rows), numbers, female, counts, young)
 
 
-def _freeze(db: Connection, block: Block, phones: Sequence[bytes]) -> None:
-    figures = block.figures
-    values: dict[str, Any] = {
-        "commune": block.commune, "round_id": block.round_id, "service_id": block.service, "last": block.last,
-        "indicator": block.indicator, "numbers": figures.numbers, "female": figures.female, "young": figures.young,
-    }  # fmt: skip
-    counts = {f"n{score}": count for score, count in zip(SCORES, figures.counts, strict=True)}
-    db.execute(blocks.insert().values(values | counts))
-    mine = {"round_id": block.round_id, "service_id": block.service, "indicator": block.indicator}
-    db.execute(released_phones.insert(), [mine | {"phone": phone} for phone in phones])
+def _freeze(db: Connection, new: Sequence[tuple[Block, Collection[bytes]]]) -> None:
+    rows: list[dict[str, Any]] = []
+    for block, _ in new:
+        figures = block.figures
+        values: dict[str, Any] = {
+            "commune": block.commune, "round_id": block.round_id, "service_id": block.service, "last": block.last,
+            "indicator": block.indicator, "numbers": figures.numbers, "female": figures.female, "young": figures.young,
+        }  # fmt: skip
+        counts = {f"n{score}": count for score, count in zip(SCORES, figures.counts, strict=True)}
+        rows.append(values | counts)
+    db.execute(blocks.insert(), rows)
+    _mark(db, new)
+
+
+def _mark(db: Connection, new: Iterable[tuple[Block, Collection[bytes]]]) -> None:
+    """Notes which numbers are in blocks: they are in no other of the question."""
+    marked = (
+        {"round_id": one.round_id, "service_id": one.service, "indicator": one.indicator, "phone": phone}
+        for one, phones in new
+        for phone in sorted(phones)  # not in the order in which they came
+    )
+    insert_many(db, released_phones, marked, ("round_id", "service_id", "indicator", "phone"))
 
 
 def _block(row: Row[Any]) -> Block:

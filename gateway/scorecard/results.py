@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from gateway.errors import Told
 from gateway.menus.phrases import Name
-from gateway.models.answers import OVERALL, answers
+from gateway.models.answers import OVERALL
 from gateway.models.places import communes, places
 from gateway.models.rounds import round_communes, round_indicators, round_services, rounds
 from gateway.models.services import indicators, services
@@ -49,6 +49,8 @@ class ServiceResult:
     indicators: tuple[IndicatorResult, ...] = ()
     by_commune: Mapping[str, Figures] | None = None
     """Of a group of communes: those that are shown; the total is their sum."""
+    before_by_commune: Mapping[str, Figures] | None = None
+    """The same of the round before."""
 
     @property
     def change(self) -> Change | None:
@@ -58,7 +60,11 @@ class ServiceResult:
 
 @dataclass(frozen=True)
 class Results:
-    """A round of one commune, or of several. Dates are inclusive."""
+    """A round of one commune, or of several. Dates are inclusive.
+
+    Whether answers are in no block (too few, or given after one) is not said here: that is no sum of blocks, and would
+    tell a service that nobody rated from one that is kept back. Every page says that there may be such answers.
+    """
 
     round_id: int
     communes: Mapping[str, Name]
@@ -73,8 +79,6 @@ class Results:
     public_on: date | None
     """From this day on everybody may."""
     services: tuple[ServiceResult, ...]
-    left_inside: bool
-    """Whether answers are in no block: too few to be shown, or given after one."""
 
 
 def results(db: Connection, round_id: int, codes: Collection[str] | None = None) -> Results:
@@ -86,6 +90,7 @@ def results(db: Connection, round_id: int, codes: Collection[str] | None = None)
     blocks = blocks_of(db, round_id, list(mine), indicator=None)
     before = _before(db, mine)
     questions = _questions(db, round_id)
+    group = len(mine) > 1
     of_round = select(services).join(round_services, round_services.c.service_id == services.c.id)
     rated = db.execute(of_round.where(round_services.c.round_id == round_id).order_by(services.c.number))
     return Results(
@@ -97,10 +102,11 @@ def results(db: Connection, round_id: int, codes: Collection[str] | None = None)
         council_on=round_.council_on,
         public_on=round_.public_on,
         services=tuple(
-            _service(row, [block for block in blocks if block.service == row.id], before, questions[row.id], len(mine))
+            _service(
+                row, [block for block in blocks if block.service == row.id], before[row.id], questions[row.id], group
+            )
             for row in rated
         ),
-        left_inside=_left_inside(db, round_id, list(mine), blocks),
     )
 
 
@@ -129,18 +135,18 @@ def _communes(db: Connection, round_id: int, codes: Collection[str] | None) -> d
     return {code: (Name(km, en, en), number) for code, km, en, number in db.execute(statement)}
 
 
-def _before(db: Connection, mine: Mapping[str, tuple[Name, int]]) -> dict[str, Figures]:
+def _before(db: Connection, mine: Mapping[str, tuple[Name, int]]) -> defaultdict[str, list[Block]]:
     """What was told of each service in the communes' rounds before."""
     of_round: dict[int, list[str]] = defaultdict(list)
-    for code, (_, number) in mine.items():
-        earlier = (round_communes.c.commune == code) & (round_communes.c.number == number - 1)
-        if round_id := db.scalar(select(round_communes.c.round_id).where(earlier)):
+    c = round_communes.c
+    for code, number, round_id in db.execute(select(c.commune, c.number, c.round_id).where(c.commune.in_(mine))):
+        if number == mine[code][1] - 1:
             of_round[round_id].append(code)
-    found: dict[str, list[Block]] = defaultdict(list)
+    found: defaultdict[str, list[Block]] = defaultdict(list)
     for round_id, codes in of_round.items():
         for block in blocks_of(db, round_id, codes):
             found[block.service].append(block)
-    return {service: figures for service, blocks in found.items() if (figures := total(blocks))}
+    return found
 
 
 def _questions(db: Connection, round_id: int) -> dict[str, list[Any]]:
@@ -152,19 +158,15 @@ def _questions(db: Connection, round_id: int) -> dict[str, list[Any]]:
 
 
 def _service(
-    row: Any, blocks: Sequence[Block], before: Mapping[str, Figures], questions: Iterable[Any], communes: int
+    row: Any, blocks: Sequence[Block], before: Sequence[Block], questions: Iterable[Any], group: bool
 ) -> ServiceResult:
     overall = [block for block in blocks if block.indicator == OVERALL]
-    by_commune: dict[str, list[Block]] = defaultdict(list)
-    for block in overall:
-        by_commune[block.commune].append(block)
-    sums = {code: figures for code, parts in by_commune.items() if (figures := total(parts))}
     return ServiceResult(
         service=row.id,
         number=row.number,
         name=Name(row.name_km, row.name_latn, row.name_en),
         figures=total(overall),
-        before=before.get(row.id),
+        before=total(before),
         indicators=tuple(
             IndicatorResult(
                 one.id,
@@ -173,12 +175,13 @@ def _service(
             )
             for one in questions
         ),
-        by_commune=sums if communes > 1 else None,
+        by_commune=_by_commune(overall) if group else None,
+        before_by_commune=_by_commune(before) if group else None,
     )
 
 
-def _left_inside(db: Connection, round_id: int, codes: Sequence[str], blocks: Iterable[Block]) -> bool:
-    """Whether there are more answers than the blocks tell of."""
-    told = sum(block.figures.n for block in blocks)
-    mine = (answers.c.round_id == round_id) & answers.c.commune.in_(codes)
-    return (db.scalar(select(func.count()).select_from(answers).where(mine)) or 0) > told
+def _by_commune(blocks: Iterable[Block]) -> dict[str, Figures]:
+    parts: dict[str, list[Block]] = defaultdict(list)
+    for block in blocks:
+        parts[block.commune].append(block)
+    return {code: figures for code, of_one in parts.items() if (figures := total(of_one))}

@@ -7,7 +7,6 @@ DOMAIN.md, Services: satisfied is a score of 4 or 5.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -17,15 +16,11 @@ from sqlalchemy import Connection, Select, select
 from gateway.errors import Told
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
-from gateway.models.answers import OVERALL
 from gateway.models.places import communes, places
-from gateway.models.rollups import SCORES, counts
+from gateway.models.rollups import SCORES
 from gateway.models.rounds import Round, round_of, round_services
 from gateway.models.services import services
-from gateway.privacy import Cell, may_show, shown_parts
-
-WOMEN = ("woman-15-30", "woman-31")
-YOUNG = ("woman-15-30", "man-15-30")
+from gateway.scorecard.cells import Counts, shown_cells
 
 
 class NothingToTell(Told):
@@ -46,6 +41,12 @@ class Figures:
     counts: tuple[int, ...]
     young: int = 0
     """Aged 15 to 30."""
+
+    @classmethod
+    def of(cls, counts: Counts) -> Figures:
+        """The figures of a cell (scorecard/cells.py)."""
+        *scores, numbers, female, young = counts
+        return cls(sum(scores), numbers, female, tuple(scores), young)
 
     @property
     def mean(self) -> float:
@@ -113,19 +114,12 @@ def tally(db: Connection, commune: str, round_: Round, minimum: int, today: date
     only as far as the round less the weeks shown does not give away the others.
     """
     last = round_.closed or today
-    weeks = _cells_by_week(db, commune, round_) if week else _cells(db, commune, round_)
-    shown: list[ServiceTally] = []
-    for row in db.execute(services_of(round_)):
-        parts = weeks.get(row.id, {})
-        if week:
-            visible = dict(zip(parts, shown_parts([p.cell for p in parts.values()], minimum), strict=True))
-            part = parts.get(week) if visible.get(week) else None
-        else:
-            part = parts.get(None)
-            part = part if part and may_show(part.cell, minimum) else None
-        figures = part.figures if part else None
-        name = Name(row.name_km, row.name_latn, row.name_en)
-        shown.append(ServiceTally(row.id, row.number, name, figures))
+    cells = shown_cells(db, {commune: round_.id}, "week" if week else None, minimum)
+    visible = {service: Figures.of(counts) for _, service, part, counts in cells if part == week}
+    shown = [
+        ServiceTally(row.id, row.number, Name(row.name_km, row.name_latn, row.name_en), visible.get(row.id))
+        for row in db.execute(services_of(round_))
+    ]
     place = db.execute(select(places.c.name_km, places.c.name_en).where(places.c.code == commune)).one()
     return Tally(
         commune=commune,
@@ -142,17 +136,22 @@ def tallies(
     db: Connection, commune: str | None, number: int | None, minimum: int, today: date, week: date | None = None
 ) -> list[Tally]:
     """The tallies of one commune, or of all that take part and have had a round. Raises NothingToTell."""
-    known = list(db.scalars(select(communes.c.code).where(communes.c.active).order_by(communes.c.number)))
-    if commune is not None and commune not in known:
-        raise NothingToTell(f"commune {commune!r} takes no part; those that do: {', '.join(known[:10]) or 'none'}")
     found = []
-    for code in [commune] if commune else known:
+    for code in take_part(db, commune):
         round_ = round_of(db, code, number)
         if round_ is not None:
             found.append(tally(db, code, round_, minimum, today, week))
         elif commune:
             raise NothingToTell(f"commune {commune} has had no round{f' {number}' if number else ''} yet")
     return found
+
+
+def take_part(db: Connection, commune: str | None) -> list[str]:
+    """A commune, or all, by their codes. Raises NothingToTell where it takes no part."""
+    known = list(db.scalars(select(communes.c.code).where(communes.c.active).order_by(communes.c.number)))
+    if commune is not None and commune not in known:
+        raise NothingToTell(f"commune {commune!r} takes no part; those that do: {', '.join(known[:10]) or 'none'}")
+    return known if commune is None else [commune]
 
 
 def change(now: Figures, before: Figures) -> Change:
@@ -173,12 +172,16 @@ def as_json(figures: Tally, language: str = "en") -> dict[str, Any]:
 
 
 def _service_json(service: ServiceTally, language: str) -> dict[str, Any]:
-    shown = service.figures
     names = {"service": service.service, "number": service.number, "label": render(service.name, language)}
+    return names | figures_json(service.figures)
+
+
+def figures_json(shown: Figures | None) -> dict[str, Any]:
+    """Figures in the form of CONTRACT.md, Tally JSON; None: not shown."""
     if shown is None:
         hidden = dict.fromkeys(("n", "numbers", "female", "counts", "mean", "median", "satisfied"))
-        return names | hidden | {"shown": False}
-    return names | {
+        return hidden | {"shown": False}
+    return {
         "n": shown.n,
         "numbers": shown.numbers,
         "female": shown.female,
@@ -202,38 +205,3 @@ def services_of(round_: Round) -> Select[Any]:
     """The services of a round, in the order of their numbers."""
     rated = select(services).join(round_services, round_services.c.service_id == services.c.id)
     return rated.where(round_services.c.round_id == round_.id).order_by(services.c.number)
-
-
-@dataclass(frozen=True)
-class _Part:
-    cell: Cell
-    female: int
-    young: int
-
-    @property
-    def figures(self) -> Figures:
-        return Figures(self.cell.n, self.cell.numbers, self.female, self.cell.counts, self.young)
-
-
-def _cells(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
-    rows = counts(db, ("service_id", "who"), round_id=round_.id, communes=[commune], indicator=OVERALL)
-    return _parts((row.service_id, None, row) for row in rows)
-
-
-def _cells_by_week(db: Connection, commune: str, round_: Round) -> dict[str, dict[date | None, _Part]]:
-    rows = counts(db, ("day", "service_id", "who"), round_id=round_.id, communes=[commune], indicator=OVERALL)
-    return _parts((row.service_id, row.day - timedelta(days=row.day.weekday()), row) for row in rows)
-
-
-def _parts(rows: Iterable[tuple[str, date | None, Any]]) -> dict[str, dict[date | None, _Part]]:
-    """Counts added up by service and by week (or not)."""
-    cells: dict[str, dict[date | None, _Part]] = {}
-    for service, week, row in rows:
-        of_service = cells.setdefault(service, {})
-        before = of_service.get(week, _Part(Cell((0,) * len(SCORES), 0), 0, 0))
-        added = [getattr(row, f"n{score}") for score in SCORES]
-        total = tuple(int(old + new) for old, new in zip(before.cell.counts, added, strict=True))
-        female = before.female + (int(sum(added)) if row.who in WOMEN else 0)
-        young = before.young + (int(sum(added)) if row.who in YOUNG else 0)
-        of_service[week] = _Part(Cell(total, before.cell.numbers + int(row.leads)), female, young)
-    return cells

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import enum
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -35,7 +35,7 @@ from gateway.models.rounds import Round, round_communes, round_of, rounds
 from gateway.models.store import Store
 from gateway.scorecard import tallies, weekly_words
 from gateway.scorecard.releases import Block, blocks_of, release, total
-from gateway.scorecard.tallies import Figures, services_of
+from gateway.scorecard.tallies import services_of
 from gateway.scorecard.weekly_words import Line
 
 _ = Words
@@ -245,34 +245,33 @@ def _told(db: Connection, council: Due, week: date, minimum: int) -> tuple[int, 
     code, sunday = council.commune, week + _WEEK - timedelta(days=1)
     told = db.scalar(select(func.max(weekly_letters.c.week)).where(weekly_letters.c.commune == code))
     first = told + _WEEK if told else date.min
-    new: list[Block] = []
+    new: dict[str, list[Block]] = {}
+    before: dict[str, list[Block]] = {}
     for round_ in council.rounds:
         if round_.closed is None:
             release(db, round_.id, code, sunday, minimum)
-        new = blocks_of(db, round_.id, [code], first, sunday)
+        there = blocks_of(db, round_.id, [code], last=sunday)
+        new = _by_service(block for block in there if block.last >= first)
+        before = _by_service(block for block in there if block.last < first)
         if new:
             break
-    before = _before(db, code, round_, first)
+    last_round: dict[str, list[Block]] = {}
+    if new.keys() - before.keys() and (earlier := round_of(db, code, round_.number - 1)):
+        last_round = _by_service(blocks_of(db, earlier.id, [code]))
     lines: list[Line] = []
     for row in db.execute(services_of(round_)):
-        figures = total(block for block in new if block.service == row.id)
-        earlier = before.get(row.id)
-        change = tallies.change(figures, earlier).points if figures and earlier else None
+        figures = total(new.get(row.id, ()))
+        # against what was told of it last: in this round, or the whole of the round before
+        against = total(before.get(row.id, ())[-1:] or last_round.get(row.id, ()))
+        change = tallies.change(figures, against).points if figures and against else None
         lines.append(Line(row.id, _called(row), figures, change))
     return round_.id, lines
 
 
-def _before(db: Connection, commune: str, round_: Round, first: date) -> dict[str, Figures]:
-    """What was told of each service last: in this round, or the whole of the round before."""
-    found: dict[str, Figures] = {}
-    earlier = round_of(db, commune, round_.number - 1)
-    if earlier is not None:
-        blocks = sorted(blocks_of(db, earlier.id, [commune]), key=lambda block: block.service)
-        for service, parts in groupby(blocks, lambda block: block.service):
-            figures = total(parts)
-            assert figures
-            found[service] = figures
-    found |= {block.service: block.figures for block in blocks_of(db, round_.id, [commune]) if block.last < first}
+def _by_service(parts: Iterable[Block]) -> dict[str, list[Block]]:
+    found: dict[str, list[Block]] = defaultdict(list)
+    for block in parts:
+        found[block.service].append(block)
     return found
 
 

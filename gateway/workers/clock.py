@@ -25,13 +25,15 @@ from gateway.models import pace
 from gateway.models.editions import beginning
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
-from gateway.scorecard import weekly
+from gateway.scorecard import closing, weekly
 from gateway.workers.housekeeping import count_days, purge
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 10.0
 MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+NIGHT = (1, 5)
+"""From and until which hour."""
 _MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 """A Monday's midnight, from which periods are counted, by the programme's clock as if it showed UTC."""
 
@@ -57,12 +59,18 @@ class Task:
 def tasks(store: Store, keys: Keys, settings: Settings) -> tuple[Task, ...]:
     """All that the clock does."""
     return (
-        Task("purge", HOUR, lambda now: purge(store, now)),
+        Task("purge", HOUR, lambda now: purge(store, settings, now)),
+        Task("closed rounds", MINUTE, lambda now: closing.finish(store, keys, at_night=_is_night(now, settings.zone))),
         Task("forum reminders", MINUTE, lambda now: forum_times.due(store, settings, now)),
         Task("polls", MINUTE, lambda now: polls.close_due(store, keys, settings, now)),
         Task("closed days", HOUR, lambda now: count_days(store, settings.zone, now)),
         Task("weekly letters", WEEK, lambda now: weekly.write_all(store, settings, now), at=weekly.HOUR),
     )
+
+
+def _is_night(now: datetime, zone: ZoneInfo) -> bool:
+    """Whether hardly anybody rates: what keeps others waiting is done now."""
+    return NIGHT[0] <= now.astimezone(zone).hour < NIGHT[1]
 
 
 class Clock:

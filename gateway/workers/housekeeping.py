@@ -1,26 +1,108 @@
-"""Retention: what is no longer needed is removed (DOMAIN.md, Privacy)."""
+"""Retention: what is no longer needed is removed, or loses its number and words (DOMAIN.md, Privacy; docs/privacy.md).
+
+In transactions of a few hundred rows: who rates meanwhile does not wait.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, tuple_, update
 
+from gateway.config import Settings
 from gateway.forums import forums
 from gateway.models import rollups
+from gateway.models.broadcasts import broadcasts
+from gateway.models.callers import callers
 from gateway.models.conversations import SESSION, conversations
-from gateway.models.messages import inbound, receipts
+from gateway.models.forums import forums as planned
+from gateway.models.messages import Kind, State, inbound, messages, receipts
 from gateway.models.pace import periods
+from gateway.models.polls import polls
 from gateway.models.store import Store
-from gateway.models.uploads import forget_uploads
+from gateway.models.uploads import KEPT, uploads
 
-INBOUND_DAYS = 7
 RECEIPT_DAYS = 7
 PERIOD_DAYS = 60
 """Longer than the longest period of a task: one that was done is never taken for missed."""
 TALK = timedelta(days=1)
 assert TALK > SESSION  # a session that may still be on the line keeps its row
+STEP = 500
+"""Rows a transaction."""
+BREATH = 0.005
+"""Seconds between two: whoever waits for SQLite's one lock gets it."""
+
+SETTLED = (State.ACCEPTED, State.DELIVERED, State.UNDELIVERED, State.REFUSED, State.EXPIRED, State.CANCELLED,
+           State.UNCONFIRMED)  # fmt: skip
+"""Nothing more is done with these, when they are so old."""
+_FORGOTTEN = {"phone": None, "number": None, "number_key": None, "text": "", "provider_id": None}
+"""What a message loses. Its state, parts and broadcast stay: the counts are made of them."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What goes when."""
+
+    name: str
+    """What, and after how long, for who reads what was done."""
+    count: Callable[[Connection], int]
+    """How many are due."""
+    apply: Callable[[Store], int]
+    """Does it; returns how many it was done to."""
+
+
+def rules(settings: Settings, now: datetime) -> tuple[Rule, ...]:
+    """All of them, as of a moment. Opt-outs stay for ever, and what councils wrote: it names nobody."""
+
+    def ago(days: int) -> datetime:
+        return now - timedelta(days=days)
+
+    m, answer = messages.c, messages.c.kind == Kind.ANSWER
+    words, rsvps, numbers = settings.inbound_days, settings.rsvp_days, settings.message_days
+    settled = m.phone.is_not(None) & m.state.in_(SETTLED)
+    goes_on = (
+        select(broadcasts.c.id)
+        .outerjoin(planned, planned.c.id == broadcasts.c.forum)
+        .outerjoin(polls, polls.c.id == broadcasts.c.poll)
+        # whoever was invited is told when the forum moves, and a poll that is open knows whom it asked
+        .where(or_(planned.c.starts > now, polls.c.id.is_not(None) & polls.c.closed.is_(None)))
+    )
+    over = m.broadcast.is_(None) | m.broadcast.not_in(goes_on)
+    idle = callers.c.seen < _months_before(now.astimezone(settings.zone).date(), settings.caller_months)
+    replies = timedelta(days=rsvps)
+    return (
+        _rows(f"SMS that came in, after {words} days", inbound, inbound.c.received < ago(words)),
+        _rows(f"number and text of answers to people, after {words} days", messages,
+              settled & answer & (m.changed < ago(words)), _FORGOTTEN),
+        _rows(f"number and text of other messages, after {numbers} days", messages,
+              settled & ~answer & (m.changed < ago(numbers)) & over, _FORGOTTEN),
+        Rule(f"forums whose replies become counts, after {rsvps} days",
+             lambda db: forums.count_forgettable(db, now, replies),
+             lambda store: _forget_replies(store, now, replies)),
+        _rows(f"callers not heard of for {settings.caller_months} months", callers, idle),
+        _rows("talks, after a day", conversations, conversations.c.touched < now - TALK),
+        _rows("files brought to the panel, after an hour", uploads, uploads.c.brought <= now - KEPT),
+        _rows(f"receipts of messages not known, after {RECEIPT_DAYS} days", receipts,
+              receipts.c.received < ago(RECEIPT_DAYS)),
+        _rows(f"the clock's notes, after {PERIOD_DAYS} days", periods, periods.c.done < ago(PERIOD_DAYS)),
+    )  # fmt: skip
+
+
+def purge(store: Store, settings: Settings, now: datetime) -> dict[str, int]:
+    """Applies every rule; returns how many were due, of those rules where any was."""
+    done = {rule.name: rule.apply(store) for rule in rules(settings, now)}
+    return {name: count for name, count in done.items() if count}
+
+
+def due(store: Store, settings: Settings, now: datetime) -> dict[str, int]:
+    """What `purge` would do, rule by rule. Changes nothing."""
+    with store.read() as db:
+        return {rule.name: rule.count(db) for rule in rules(settings, now)}
 
 
 def count_days(store: Store, zone: ZoneInfo, now: datetime) -> int:
@@ -39,22 +121,34 @@ def count_days(store: Store, zone: ZoneInfo, now: datetime) -> int:
             return counted
 
 
-def purge(store: Store, now: datetime) -> dict[str, int]:
-    """Removes inbound SMS and receipts after 7 days, talks after one, the clock's finished periods after 60.
+def _rows(name: str, table: Table, which: ColumnElement[bool], change: Mapping[str, Any] | None = None) -> Rule:
+    """A rule on rows: they go, or some of their columns change."""
+    deed = delete(table) if change is None else update(table).values(change)
+    key = list(table.primary_key.columns)
 
-    Makes counts of the replies to forums of a week ago. Returns how many of each it removed.
-    """
+    def count(db: Connection) -> int:
+        return db.scalar(select(func.count()).select_from(table).where(which)) or 0
+
+    def apply(store: Store) -> int:
+        total = 0
+        with store.read() as db:
+            found = [tuple(row) for row in db.execute(select(*key).where(which))]
+        for start in range(0, len(found), STEP):
+            these = tuple_(*key).in_(found[start : start + STEP])
+            with store.write() as db:
+                total += db.execute(deed.where(these, which)).rowcount  # again: somebody may have used it meanwhile
+            time.sleep(BREATH)
+        return total
+
+    return Rule(name, count, apply)
+
+
+def _forget_replies(store: Store, now: datetime, kept: timedelta) -> int:
     with store.write() as db:
-        removed = {
-            "inbound SMS": db.execute(
-                delete(inbound).where(inbound.c.received < now - timedelta(days=INBOUND_DAYS))
-            ).rowcount,
-            "receipts": db.execute(
-                delete(receipts).where(receipts.c.received < now - timedelta(days=RECEIPT_DAYS))
-            ).rowcount,
-            "periods": db.execute(delete(periods).where(periods.c.done < now - timedelta(days=PERIOD_DAYS))).rowcount,
-            "forums' replies": forums.forget_replies(db, now),
-            "files brought to the panel": forget_uploads(db, now),
-            "talks": db.execute(delete(conversations).where(conversations.c.touched < now - TALK)).rowcount,
-        }
-    return {what: count for what, count in removed.items() if count}
+        return forums.forget_replies(db, now, kept)
+
+
+def _months_before(day: date, months: int) -> date:
+    """The first of the month so many months before."""
+    count = day.year * 12 + day.month - 1 - months
+    return date(count // 12, count % 12 + 1, 1)

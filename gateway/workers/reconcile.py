@@ -66,7 +66,8 @@ class Reconciler:
         )
         lately = messages.c.changed.between(now - GIVEN_UP_AFTER, now - SETTLED_FOR)
         mine = messages.c.provider == self._sender.name
-        return select(messages).where(mine, unclear, lately).order_by(messages.c.changed).limit(AT_ONCE)
+        known = messages.c.number.is_not(None)
+        return select(messages).where(mine, unclear, lately, known).order_by(messages.c.changed).limit(AT_ONCE)
 
     def _doubtful(self, db: Connection, row: Row[Any]) -> Doubtful | None:
         same = (messages.c.phone == row.phone) & (messages.c.provider == row.provider) & (messages.c.id != row.id)

@@ -1,5 +1,7 @@
 """bulk messages and the scorecard: contacts, broadcasts, forums, polls, indicators, volunteers, releases"""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -143,11 +145,15 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("commune", sa.Text(), nullable=False),
         sa.Column("week", sa.Date(), nullable=False),
+        sa.Column("round_id", sa.Integer(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("received", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("author", sa.Integer(), nullable=True),
         sa.Column("read_by", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["author"], ["staff.id"], name=op.f("fk_council_replies_author")),
         sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_council_replies_commune")),
         sa.ForeignKeyConstraint(["read_by"], ["staff.id"], name=op.f("fk_council_replies_read_by")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_council_replies_round_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_council_replies")),
     )
     with op.batch_alter_table("council_replies", schema=None) as batch_op:
@@ -211,6 +217,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "near", "commune", "day", name=op.f("pk_near_numbers")),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("near_numbers", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_near_numbers_many",
+            ["round_id"],
+            unique=False,
+            sqlite_where=sa.text("numbers >= 5"),
+            postgresql_where=sa.text("numbers >= 5"),
+        )
+
     op.create_table(
         "poll_answers",
         sa.Column("poll_id", sa.Integer(), nullable=False),
@@ -383,9 +398,19 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("lead", sa.Boolean(), server_default=sa.true(), nullable=False))
         batch_op.drop_index(batch_op.f("ix_answers_tally"))
         batch_op.create_index("ix_answers_day", ["commune", "round_id", "day"], unique=False)
+        batch_op.create_index(
+            "ix_answers_often",
+            ["round_id", "commune"],
+            unique=False,
+            sqlite_where=sa.text("given >= 10"),
+            postgresql_where=sa.text("given >= 10"),
+        )
 
     with op.batch_alter_table("callers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("seen", sa.Date(), nullable=True))
+
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("who", sa.Text(), nullable=True))
 
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.add_column(sa.Column("letter", sa.Integer(), nullable=True))
@@ -434,6 +459,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("council_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("public_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("published_by", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("forgotten", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_foreign_key(batch_op.f("fk_rounds_published_by"), "staff", ["published_by"], ["id"])
 
     with op.batch_alter_table("services", schema=None) as batch_op:
@@ -452,6 +478,9 @@ def upgrade() -> None:
     for service, names in shorts.items():
         values = dict(zip(("short_km", "short_latn", "short_en"), names, strict=True))
         op.execute(services.update().where(services.c.id == service).values(values))
+    # whoever was known before is forgotten a year from now, if they do not call
+    callers = sa.table("callers", sa.column("seen", sa.Date()))
+    op.execute(callers.update().values(seen=datetime.now(UTC).date().replace(day=1)))
     # of a number's answers on a service one leads
     op.execute(
         "UPDATE answers SET lead = (rater = (SELECT min(other.rater) FROM answers AS other"

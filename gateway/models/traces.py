@@ -1,0 +1,116 @@
+"""What was deleted must be gone from the database's files, too.
+
+SQLite keeps old pages in its write-ahead log, and stale copies of rows in the gaps of pages; PostgreSQL keeps deleted
+rows, with the order in which they came, until something else takes their place, and everything once more in its log
+(pg_wal). So after a round or a poll closed its tables are written anew. What would take long is left for the night;
+what is left stands in `installation`, so that no crash forgets it. docs/privacy.md says what is beyond us.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import structlog
+from sqlalchemy import Connection, delete, select, text
+
+from gateway.models.installation import installation
+from gateway.models.store import DatabaseDown, Store, insert
+
+log = structlog.get_logger()
+
+REWRITTEN = (
+    "answers", "conversations", "inbound", "messages", "released_phones", "near_numbers", "poll_answers", "recorded",
+    "rollups", "stale_days",
+)  # fmt: skip
+"""The tables of PostgreSQL in which deleted rows would tell who rated what."""
+BY_DAY = {"sqlite": 64_000_000, "postgresql": 128_000_000}
+"""Bytes of the file, or of a table: more would keep those who rate waiting for longer than about a second."""
+LOCK_SECONDS = 2
+OTHERS_SECONDS = 3.0
+"""So long it waits for transactions that still see what was deleted."""
+_LEFT = "traces"
+
+
+def leave_no_trace(store: Store, *, at_night: bool = False) -> bool:
+    """Clears the database's files of what was deleted; False where that waits for the night, or for others to end."""
+    mark = secrets.token_hex(8)
+    with store.write() as db:
+        statement = insert(installation, db.dialect.name).values(name=_LEFT, value=mark)
+        db.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": mark}))
+    try:
+        done = _sqlite(store, at_night) if store.is_sqlite else _postgresql(store, at_night)
+    except DatabaseDown as error:
+        log.info("traces.later", why=type(error.orig).__name__)
+        return False
+    if done:  # unless somebody deleted more meanwhile
+        with store.write() as db:
+            db.execute(delete(installation).where(installation.c.name == _LEFT, installation.c.value == mark))
+        if store.is_sqlite:
+            _empty_log(store)
+    return done
+
+
+def are_left(db: Connection) -> bool:
+    """Whether something deleted is still in the files."""
+    return db.scalar(select(installation.c.value).where(installation.c.name == _LEFT)) is not None
+
+
+def _sqlite(store: Store, at_night: bool) -> bool:
+    with store.engine.connect() as db:
+        pages, size = (db.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size"))
+        small = pages * size <= BY_DAY["sqlite"]
+        if small or at_night:
+            db.exec_driver_sql("COMMIT")
+            db.exec_driver_sql("VACUUM")
+            db.exec_driver_sql("BEGIN")
+    return _empty_log(store) and (small or at_night)
+
+
+def _empty_log(store: Store) -> bool:
+    with store.engine.connect() as db:
+        db.exec_driver_sql("COMMIT")
+        busy = db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        db.exec_driver_sql("BEGIN")
+    return not busy
+
+
+def _postgresql(store: Store, at_night: bool) -> bool:
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            done = _others_ended(db)
+            size = text("SELECT pg_total_relation_size(CAST(:table AS regclass))")
+            for table in REWRITTEN if done else ():
+                if at_night or db.execute(size, {"table": table}).scalar_one() <= BY_DAY["postgresql"]:
+                    db.exec_driver_sql(f"VACUUM FULL {table}")
+                else:
+                    done = False
+            _leave_old_log(db)
+        finally:
+            db.exec_driver_sql("RESET lock_timeout")
+    return done
+
+
+def _others_ended(db: Connection) -> bool:
+    """Whether nobody sees any more what was deleted before now: VACUUM keeps it for them."""
+    began = db.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND xact_start < :began"
+    )
+    end = time.monotonic() + OTHERS_SECONDS
+    while db.execute(others, {"began": began}).scalar_one():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _leave_old_log(db: Connection) -> None:
+    """Makes PostgreSQL part with its log up to now, where our role may. What an archive keeps is beyond us."""
+    try:
+        db.exec_driver_sql("SELECT pg_switch_wal()")
+        db.exec_driver_sql("CHECKPOINT")
+    except DatabaseDown:
+        log.info("traces.log_kept", note="the database's role may not part with the old log; see docs/privacy.md")

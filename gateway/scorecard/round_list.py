@@ -1,0 +1,199 @@
+"""Rounds as staff see them: where and when, how many raters, what closing one would destroy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from gateway.menus.phrases import Name
+from gateway.models.answers import OVERALL, answers
+from gateway.models.conversations import conversations
+from gateway.models.messages import Kind, inbound, messages
+from gateway.models.places import communes, places
+from gateway.models.releases import blocks, released_phones
+from gateway.models.rollups import SCORES, counts
+from gateway.models.rounds import round_communes, round_indicators, round_services, rounds
+from gateway.models.services import indicators, services
+from gateway.privacy import Cell, may_show
+
+SOON = timedelta(days=3)
+"""So long before its last day a round is marked."""
+NAMED = 4
+"""So many communes are named in a list; of more it says how many they are."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A round in the list. Dates are inclusive."""
+
+    id: int
+    opened: date
+    until: date | None
+    """Its last day as planned."""
+    closed: date | None
+    council_on: date | None
+    public_on: date | None
+    communes: int
+    numbers: tuple[int, int]
+    """The least and the greatest of the communes' own numbers of it."""
+    names: tuple[Name, ...]
+    """Of the communes, where they are few."""
+    raters: int | None
+    """Of its most rated service; None: not shown."""
+
+    def state(self, today: date) -> str:
+        """How far it is; what is `soon` or `late` is to be closed."""
+        if self.closed is None:
+            if self.until is None or self.until - SOON > today:
+                return "open"
+            return "soon" if self.until >= today else "late"
+        if self.council_on is None:
+            return "closed"
+        if self.public_on is not None and self.public_on <= today:
+            return "public"
+        return "councils" if self.council_on <= today else "closed"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A service of a round, with the extra questions about it."""
+
+    id: str
+    number: int
+    name: Name
+    active: bool
+    """One that is switched off stands in no menu, whatever the round says."""
+    questions: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    """What closing a round destroys and what it leaves, counted."""
+
+    conversations: int
+    texts: int
+    """SMS that came in, of which the text and the sender are still there."""
+    answers_by_sms: int
+    released: int
+    """Numbers in released blocks, as hashes."""
+    answers: int
+    blocks: int
+
+
+def count(db: Connection) -> int:
+    """How many rounds there are."""
+    return db.scalar(select(func.count()).select_from(rounds)) or 0
+
+
+def listed(db: Connection, minimum: int, first: int, size: int) -> list[Listed]:
+    """So many rounds after skipping the `first` ones: those that are open, then the others, the newest first."""
+    some = select(rounds).order_by(rounds.c.closed.is_not(None), rounds.c.opened.desc(), rounds.c.id.desc())
+    return _listed(db, some.offset(first).limit(size), minimum)
+
+
+def found(db: Connection, round_id: int, minimum: int) -> Listed | None:
+    """One round; None when there is none of this id."""
+    return next(iter(_listed(db, select(rounds).where(rounds.c.id == round_id), minimum)), None)
+
+
+def members(db: Connection, round_id: int) -> dict[str, tuple[Name, int]]:
+    """The communes of a round by code, each with its name and its own number of it, in the order of the programme."""
+    columns = (round_communes.c.commune, round_communes.c.number, places.c.name_km, places.c.name_en)
+    mine = (
+        select(*columns)
+        .join(places, places.c.code == round_communes.c.commune)
+        .join(communes, communes.c.code == round_communes.c.commune)
+        .where(round_communes.c.round_id == round_id)
+    )
+    rows = db.execute(mine.order_by(communes.c.number))
+    return {row.commune: (Name(row.name_km, row.name_en, row.name_en), row.number) for row in rows}
+
+
+def asked(db: Connection, round_id: int) -> list[Asked]:
+    """What a round rates and asks."""
+    of_round = select(indicators).join(round_indicators, round_indicators.c.indicator_id == indicators.c.id)
+    questions: dict[str, list[Name]] = defaultdict(list)
+    mine = of_round.where(round_indicators.c.round_id == round_id, indicators.c.active)
+    for row in db.execute(mine.order_by(indicators.c.place, indicators.c.id)):
+        questions[row.service_id].append(Name(row.text_km, row.text_latn, row.text_en))
+    rated = select(services).join(round_services, round_services.c.service_id == services.c.id)
+    rows = db.execute(rated.where(round_services.c.round_id == round_id).order_by(services.c.number))
+    return [
+        Asked(
+            row.id,
+            row.number,
+            Name(row.name_km, row.name_latn, row.name_en),
+            row.active,
+            tuple(questions[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def what_closing_destroys(db: Connection, round_id: int) -> Destroyed:
+    """What would go, and what would stay, were a round closed now."""
+
+    def number(statement: Select[Any]) -> int:
+        return db.scalar(statement) or 0
+
+    phones = select(func.count(released_phones.c.phone.distinct())).where(released_phones.c.round_id == round_id)
+    return Destroyed(
+        conversations=number(select(func.count()).where(conversations.c.round_id == round_id)),
+        texts=number(select(func.count()).where(inbound.c.text_key != 0)),
+        answers_by_sms=number(select(func.count()).where(messages.c.kind == Kind.ANSWER)),
+        released=number(phones),
+        answers=number(select(func.count()).where(answers.c.round_id == round_id)),
+        blocks=number(select(func.count()).where(blocks.c.round_id == round_id)),
+    )
+
+
+def _listed(db: Connection, some: Select[Any], minimum: int) -> list[Listed]:
+    rows = db.execute(some).all()
+    ids = [row.id for row in rows]
+    of_round = round_communes.c.round_id
+    own = round_communes.c.number
+    sizes = select(of_round, func.count().label("communes"), func.min(own).label("least"), func.max(own).label("most"))
+    sizes = sizes.where(of_round.in_(ids)).group_by(of_round)
+    by_id = {row.round_id: row for row in db.execute(sizes)}
+    names = _names(db, [round_id for round_id, row in by_id.items() if row.communes <= NAMED])
+    raters = _raters(db, ids, minimum)
+    return [
+        Listed(
+            row.id, row.opened, row.until, row.closed, row.council_on, row.public_on,
+            by_id[row.id].communes, (by_id[row.id].least, by_id[row.id].most), tuple(names.get(row.id, ())),
+            raters.get(row.id),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _names(db: Connection, ids: Collection[int]) -> Mapping[int, list[Name]]:
+    of_round = (
+        select(round_communes.c.round_id, places.c.name_km, places.c.name_en)
+        .join(places, places.c.code == round_communes.c.commune)
+        .join(communes, communes.c.code == round_communes.c.commune)
+        .where(round_communes.c.round_id.in_(ids))
+    )
+    names: dict[int, list[Name]] = defaultdict(list)
+    for row in db.execute(of_round.order_by(communes.c.number)):
+        names[row.round_id].append(Name(row.name_km, row.name_en, row.name_en))
+    return names
+
+
+def _raters(db: Connection, ids: Collection[int], minimum: int) -> dict[int, int]:
+    """The raters of each round's most rated service that may be shown.
+
+    More cannot be told of one that is closed: whether two of its services were rated by the same phone is destroyed.
+    """
+    raters: dict[int, int] = {}
+    for round_id in ids:
+        for row in counts(db, ("service_id",), round_id=round_id, indicator=OVERALL):
+            scores = tuple(int(row[1 + place]) for place in range(len(SCORES)))
+            if may_show(Cell(scores, int(row.leads)), minimum):
+                raters[round_id] = max(sum(scores), raters.get(round_id, 0))
+    return raters
