@@ -43,7 +43,8 @@ def main(names: tuple[str, ...], messages: int) -> None:
     wanted = [row for row in ROWS if not names or row.name in names]
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)  # a developer's own
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in what a shell put into the background
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="mati-chaos-"))
     os.chdir(folder)  # away from a developer's .env
     began = time.monotonic()
