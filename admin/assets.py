@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -42,8 +43,15 @@ class Asset:
 def load() -> Mapping[str, Asset]:
     """The files by their bare names: Bootstrap's style sheet, as Bootstrap-Flask ships it, and our own."""
     bootstrap = resources.files("flask_bootstrap") / "static/bootstrap5/css/bootstrap.min.css"
-    own = (path for path in (Path(__file__).parent / "static").iterdir() if path.suffix[1:] in TYPES)
-    return {path.name: _asset(path.name, path.read_bytes()) for path in (bootstrap, *own)}
+    own = [path for path in (Path(__file__).parent / "static").iterdir() if path.suffix[1:] in TYPES]
+    ours = {path.name: path.read_bytes() for path in own}
+    lean = {name: _lean(content) if name.endswith(".css") else content for name, content in ours.items()}
+    return {name: _asset(name, content) for name, content in ({bootstrap.name: bootstrap.read_bytes()} | lean).items()}
+
+
+def _lean(content: bytes) -> bytes:
+    """A style sheet of ours without the comments and the spaces that are for who writes it: half a kilobyte less."""
+    return re.sub(rb"\s*([{};,])\s*", rb"\1", re.sub(rb"/\*.*?\*/", b"", content, flags=re.DOTALL))
 
 
 def _asset(name: str, content: bytes) -> Asset:

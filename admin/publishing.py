@@ -16,8 +16,9 @@ from werkzeug.wrappers import Response
 from admin.tallies import FEW
 from admin.wording import SPOKEN
 from gateway.bulk.letters import recipients_of
-from gateway.config import FLOOR, Settings
+from gateway.config import FLOOR, Language, Settings
 from gateway.menus.phrases import Name, Words
+from gateway.menus.wording import render
 from gateway.models.installation import pause
 from gateway.models.places import communes, places
 from gateway.models.rounds import round_communes, rounds
@@ -92,11 +93,12 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             audience = publishing.councils_of(db, round_id)
             paused = days if days and days[0] <= today() <= days[1] else None
             public = opens(today() + AHEAD, days) or today()
+            parts = _parts(db, round_id)
             return render_template(
-                "admin/round_publish.html", round=row, state=state, parts=_parts(db, round_id), paused=paused,
+                "admin/round_publish.html", round=row, state=state, parts=parts, paused=paused,
                 many=len(audience.councils) - NAMED, public=public, later=public != today() + AHEAD, today=today(),
                 councillors=len(recipients_of(db, audience, settings)), logins=_logins(db, audience.councils),
-                said={language: publishing.notice(public)[language] for language in SPOKEN}, words=SPOKEN,
+                said=_said(public, parts[0].name), words=SPOKEN,
             )  # fmt: skip
 
     @panel.post("/rounds/<int:round_id>/publish", endpoint="rounds_published")
@@ -171,6 +173,12 @@ def _parts(db: Connection, round_id: int) -> list[Part]:
         name = Name(row.name_km, row.name_en, row.name_en)
         found.append(Part(row.commune, name, row.number, shown, len(services)))
     return found
+
+
+def _said(public: date, commune: Name) -> Mapping[Language, str]:
+    """What a councillor of the commune is sent, in each language."""
+    texts = publishing.notice(public)
+    return {language: texts[language].replace("{commune}", render(commune, language)) for language in SPOKEN}
 
 
 def _logins(db: Connection, codes: Sequence[str]) -> int:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway import config
+
 OPEN = ("admin.login", "admin.asset")
 """Pages without a login."""
 ALWAYS = ("admin.logout", "admin.language", "admin.password")
 """Pages for every login, whatever its role, even with a one-time password."""
 
-STAFF = frozenset({"admin", "staff"})
+STAFF = frozenset(config.STAFF)
 """Who sees staff's figures; councils get what left the programme (DOMAIN.md, Privacy, two circles)."""
 ADMIN = frozenset({"admin"})
 COUNCIL = frozenset({"council"})

@@ -85,6 +85,11 @@ class Choice:
         return len(self.communes) <= FEW
 
     @property
+    def free(self) -> list[str]:
+        """The communes without an open round."""
+        return [code for code, place in self.communes.items() if not place.busy]
+
+    @property
     def folded(self) -> dict[str, dict[str, list[Place]]]:
         """The communes by province and district."""
         found: dict[str, dict[str, list[Place]]] = {code: {} for code in self.above if len(code) == 2}
@@ -106,9 +111,8 @@ class Form:
     @classmethod
     def new(cls, choice: Choice) -> Form:
         """Everything is rated and asked; the communes are chosen where they are few."""
-        free = [code for code, place in choice.communes.items() if not place.busy]
         questions = [question for service in choice.services for question, _text in service.questions]
-        return cls(free if choice.few else (), [service.id for service in choice.services], questions)
+        return cls(choice.free if choice.few else (), [service.id for service in choice.services], questions)
 
     @classmethod
     def sent(cls) -> Form:

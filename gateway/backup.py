@@ -32,13 +32,14 @@ from gateway.models.store import Store
 from gateway.privacy import Keys
 from gateway.providers.base import Reason
 from gateway.schema import alembic_config, migrate
+from gateway.scorecard import weekly
 from gateway.scorecard.closing import kept_days
 
 MAGIC = b"MATI BACKUP 1\n"
 LEFT_OUT = (conversations.conversations, messages.inbound, messages.receipts, uploads.uploads)
 """What people said and were answered: it stands beside their numbers' keys. And files that wait for a yes."""
 CHANGED = (answers.answers, rollups.rollups, answers.stale_days)
-"""Of rounds that go on, they hold fewer days: see `_Answers`."""
+"""Of rounds that go on, they hold fewer days: see `_on_answers`."""
 _SALT = 16
 _CHUNK = 1024 * 1024
 _ROWS = 1000
@@ -105,6 +106,7 @@ def restore(settings: Settings, store: Store, keys: Keys, path: Path, now: datet
         raise BackupProblem(f"{path}: this is no whole backup") from None
     migrate(store)
     with store.write() as db:
+        weekly.hold_back(db, settings, now)
         editions.publish(db, now)
     return Restored(rows, datetime.fromisoformat(head["made"]), closed, cancelled)
 
@@ -121,13 +123,12 @@ def _dump(store: Store, keys: Keys, out: gzip.GzipFile, now: datetime) -> int:
         line({"sealing": number, "key": keys.sealing_key(number)})
     count = 0
     with store.snapshot() as db:
-        going = list(db.scalars(select(rounds.rounds.c.id).where(~rounds.rounds.c.forgotten)))
         for table in metadata.sorted_tables:
             if table in LEFT_OUT:
                 continue
             line({"table": table.name, "columns": [column.name for column in table.columns]})
             rows = (
-                _of_rounds(db, table, going)
+                _on_answers(db, table)
                 if table in CHANGED
                 else db.execute(_kept(table).execution_options(yield_per=_ROWS))
             )
@@ -143,17 +144,18 @@ def _kept(table: Table) -> Select[Any]:
     return statement.where(table.c.kind != Kind.ANSWER) if table is messages.messages else statement
 
 
-def _of_rounds(db: Connection, table: Table, going: Sequence[int]) -> Iterator[Sequence[Any]]:
+def _on_answers(db: Connection, table: Table) -> Iterator[Sequence[Any]]:
     """Rows on answers. Of a round that goes on, a day stays only where many rated, as when it closes.
 
-    The day, and by which channel, somebody asked for reminders is kept with the number, and would link the two. Its
-    days are to be counted anew.
+    The day on which somebody asked for reminders, and by which channel, is kept with the number: it would link the two.
+    Such a round's days are to be counted anew.
     """
-    closed = _kept(table).where(table.c.round_id.not_in(going)).execution_options(yield_per=_ROWS)
-    yield from db.execute(closed)
-    a = answers.answers.c
-    pairs = select(a.round_id, a.commune).where(a.round_id.in_(going)).distinct().order_by(a.round_id, a.commune)
-    for round_id, commune in db.execute(pairs).all() if table is not rollups.rollups else ():
+    a, c = answers.answers.c, rounds.round_communes.c
+    going = select(c.round_id, c.commune).where(~c.forgotten).order_by(c.round_id, c.commune)
+    pairs = [tuple(row) for row in db.execute(going)]
+    gone = _kept(table).join(rounds.round_communes, (c.round_id == table.c.round_id) & (c.commune == table.c.commune))
+    yield from db.execute(gone.where(c.forgotten).execution_options(yield_per=_ROWS))
+    for round_id, commune in pairs if table is not rollups.rollups else ():
         days = kept_days(db, round_id, commune)
         mine = (a.round_id == round_id) & (a.commune == commune)
         if table is answers.answers:

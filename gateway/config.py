@@ -23,6 +23,8 @@ LANGUAGES: tuple[Language, ...] = ("km", "km-Latn", "en")
 PROVIDERS = ("simulator", "africastalking", "twilio", "somleng", "kannel", "android", "http")
 OPERATORS = ("smart", "cellcard", "metfone", "seatel", "qb", "cootel", "kingtel")
 ROLES = ("admin", "staff", "council", "volunteer")
+STAFF = ("admin", "staff")
+"""The roles that see staff's figures, and may try things out on the handset."""
 FLOOR = 5
 """No figure about fewer numbers than this is ever shown, whatever the setting (DOMAIN.md, Privacy)."""
 TOKEN_BITS = 128

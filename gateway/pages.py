@@ -8,7 +8,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from gateway.config import Settings
+from gateway.config import STAFF, Settings
 from gateway.models.installation import is_demo
 from gateway.models.places import communes, places
 from gateway.models.store import DatabaseDown, Store, StoreProblem
@@ -28,7 +28,8 @@ def blueprint(settings: Settings, store: Store) -> Blueprint:
     @pages.get("/handset")
     def handset() -> str:
         """A basic phone in the browser: on this machine alone, or for staff (CONTRACT.md, Pages)."""
-        if not settings.is_local and not current_user.is_authenticated:
+        staff = current_user.is_authenticated and current_user.member.role in STAFF
+        if not settings.is_local and not staff:
             abort(404)
         with store.read() as db:
             demo = is_demo(db)

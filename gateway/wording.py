@@ -44,7 +44,7 @@ class Wording:
     def __call__(self, phrase: Phrase, **values: Phrase) -> str:
         """A sentence in the reader's language, with values for its `{placeholders}`."""
         if isinstance(phrase, str):
-            phrase = Words(phrase, **values)
+            phrase = Sentence(phrase, **values)
         return render(phrase, self.language, self.folder)
 
     @property

@@ -319,7 +319,7 @@ class Country:
             self.truth.figures["letter", commune, week, service] = self.truth.untold.pop((commune, service), [])
 
     def _print_pages(self, round_id: int, codes: Sequence[str], week: date) -> None:
-        single = codes if self.each_page or round_id not in self.open else codes[:8]
+        single = codes if self.each_page else codes[:: 3 if round_id not in self.open else 50]
         for mine in (codes, *([code] for code in single)):
             with self.house.store.read() as db:
                 text = json.dumps(asdict(pages.results(db, round_id, mine)), default=str)

@@ -5,24 +5,29 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from datetime import timedelta
+import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway import backup, config
 from gateway.backup import BackupProblem
 from gateway.contacts import contacts
 from gateway.models import metadata
-from gateway.models.answers import NO_DAY, answers, stale_days
+from gateway.models.answers import NO_DAY, Given, answers, save, stale_days
 from gateway.models.callers import callers
+from gateway.models.contacts import Role
 from gateway.models.contacts import contacts as contacts_table
+from gateway.models.editions import editions
 from gateway.models.messages import Draft, Kind, State, messages, opt_out, opt_outs, write
 from gateway.models.rounds import round_communes, rounds
 from gateway.models.store import Store
 from gateway.privacy import Keys, make_keys
 from gateway.providers.base import InboundSms, UssdStep
+from gateway.scorecard import weekly
+from gateway.scorecard.releases import blocks_of
 from gateway.scorecard.tallies import tallies
 from gateway.sms import SmsDesk
 from tests.conftest import Installation
@@ -213,3 +218,39 @@ def test_never_over_data_and_never_over_a_file(house: Installation, tmp_path: Pa
         backup.backup(house.store, house.keys, file, house.clock.now)
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.glob("*.mati*")) == ["monday.mati"]
+
+
+def test_what_a_letter_told_since_the_backup_is_not_told_again_beside_new_answers(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Told again with one more in it, the difference would be that one's score."""
+    house, file = installation, tmp_path / "sunday.mati"
+    house.open_round()
+    with house.store.write() as db:
+        made = house.clock.now - timedelta(days=30)
+        db.execute(update(editions).values(made=made))
+        sok = contacts.Details(name="Sok", role=Role.COUNCILLOR, language="en", commune="010806")
+        assert contacts.add(db, house.keys, "+85512000098", sok, made.date())
+    ten_rate(house.store, range(10), house.clock.now)
+    backup.backup(house.store, house.keys, file, house.clock.now)
+    monday = house.clock.now + timedelta(days=7)
+    assert weekly.write_all(house.store, house.settings, monday)["written"] == 1
+    settings, store = elsewhere(house, tmp_path / "new")
+    shutil.copytree(house.settings.keys, settings.keys)
+    backup.restore(settings, store, Keys(settings), file, monday)
+    told = []
+    for phones in (range(10, 11), range(11, 21)):
+        ten_rate(store, phones, monday)
+        monday += timedelta(days=7)
+        weekly.write_all(store, settings, monday)
+        with store.read() as db:
+            told.append([block.figures.n for block in blocks_of(db, 1, ["010806"])])
+    assert told == [[], [11]]  # of the new ones alone
+    store.close()
+
+
+def ten_rate(store: Store, phones: range, now: datetime) -> None:
+    with store.write() as db:
+        for i in phones:
+            phone = f"{i:016}".encode()
+            save(db, Given(1, phone, phone, "010806", "health", i % 5 + 1, now.date(), "sms"))

@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -26,7 +26,7 @@ from gateway.models.services import indicators
 from gateway.privacy import Cell, may_show, shown_beside
 from gateway.scorecard import breakdowns
 from gateway.scorecard.breakdowns import MOST, Breakdown, By, ServiceFigures, TooMany, as_json, breakdown
-from gateway.scorecard.cells import WOMEN, YOUNG, Counts, visible_parts
+from gateway.scorecard.cells import WOMEN, YOUNG, Counts, add, visible_parts
 from gateway.scorecard.scopes import WHOLE, scope_of
 from gateway.scorecard.tallies import Figures, NothingToTell, monday, tallies
 from tests.conftest import COMMUNES, Installation
@@ -293,7 +293,7 @@ ROWS = st.lists(
     max_size=90,
     unique_by=lambda row: (row.phone, row.who),
 )
-PART_OF = {
+PART_OF: Mapping[By, Callable[[Row], str]] = {
     By.WHO: lambda row: row.who or "unsaid",
     By.CHANNEL: lambda row: row.channel,
     By.WEEK: lambda row: breakdowns.written(date(2026, 11, 23) + timedelta(days=row.days)),
@@ -433,9 +433,9 @@ def isolated(people: list[tuple[int, Where, int]], minimum: int, most: int = 3) 
     wheres = list(cells)
     known = [[1] * len(wheres)]
     for place in range(3):
-        inner: dict[tuple[str | int, ...], Counts] = {}
+        inner: dict[tuple[Hashable, ...], Counts] = {}
         for where, cell in cells.items():
-            inner[where[: place + 1]] = breakdowns.add(inner.get(where[: place + 1], (0,) * 8), cell)
+            inner[where[: place + 1]] = add(inner.get(where[: place + 1], (0,) * 8), cell)
         for part in visible_parts(inner, place + 1, minimum):
             known.append([int(where[place] == part) for where in wheres])
     open_ = unseen(known)
@@ -490,6 +490,7 @@ def cell(*counts: int) -> Cell:
     return Cell(counts, sum(counts))
 
 
+Parted = Mapping[tuple[int, ...], Cell]
 NONE, FEW, MANY, MORE = (cell(0, 0, 0, 0, 0), cell(1, 1, 1, 0, 0), cell(5, 5, 5, 0, 5), cell(9, 9, 9, 0, 9))
 
 
@@ -511,16 +512,16 @@ NONE, FEW, MANY, MORE = (cell(0, 0, 0, 0, 0), cell(1, 1, 1, 0, 0), cell(5, 5, 5,
 def test_a_part_gives_way_where_it_tells_on_a_part_of_another_breakdown(
     table: list[list[Cell]], shown: list[bool]
 ) -> None:
-    parts = [{(column,): cell for column, cell in enumerate(row)} for row in table]
+    parts: list[Parted] = [{(column,): cell for column, cell in enumerate(row)} for row in table]
     assert shown_beside(parts, 10) == shown
 
 
 def test_a_part_gives_way_to_what_two_other_breakdowns_tell_together() -> None:
     """A week in which all the assisted came, and of the others all the women: less both, it is three phones."""
-    week = {(0, 1): MANY, (1, 0): MANY, (1, 1): FEW}
-    others = {(1, 1): MORE}
+    week: Parted = {(0, 1): MANY, (1, 0): MANY, (1, 1): FEW}
+    others: Parted = {(1, 1): MORE}
     assert shown_beside([week, others], 10) == [False, False]
-    assert shown_beside([week | {(1, 1): MANY}, others], 10) == [True, True]
+    assert shown_beside([{**week, (1, 1): MANY}, others], 10) == [True, True]
 
 
 # the command ---------------------------------------------------------------------------------------

@@ -87,6 +87,20 @@ LONG_NAMES = [
 ]
 
 
+QUESTIONS = [
+    ["health-1", "health", "រយៈពេលរង់ចាំ", "Rong cham", "The waiting time"],
+    # as long as staff may write them (scorecard/rated.py)
+    [
+        "health-2",
+        "health",
+        "ការពន្យល់អំពីការព្យាបាល"[:21],
+        "Kar ponyol ompi kar pyeabal " * 3,
+        "Staff explain the treatment and the medicine. " * 2,
+    ],
+    ["window-1", "window", "តម្លៃតាមតារាង", "Thlai tam tareang", "Façade [fees]"],
+]
+
+
 def forum(number: int, commune: str, starts: str, **what: Any) -> dict[str, Any]:
     """A forum as an edition has it."""
     texts = {"title": ["វេទិកា", "vetika", "forum"], "venue": ["សាលាឃុំ", "sala khum", "commune hall"],
@@ -118,6 +132,7 @@ def programme(
     services: Sequence[Sequence[Any]] = SERVICES,
     rated: Sequence[str] = RATED,
     forums: Sequence[dict[str, Any]] = (),
+    questions: Sequence[Sequence[str]] = (),
 ) -> Programme:
     """A programme of these communes, numbered from 1; a round is open in all, or in those that `open_in` names."""
     is_open = {code for code, *_ in communes} if open_in is None else set(open_in)
@@ -130,6 +145,7 @@ def programme(
         "services": services,
         "rounds": {str(ROUND): list(rated)} if is_open else {},
         "forums": list(forums),
+        "indicators": {str(ROUND): list(questions)},
     }, ZoneInfo("Asia/Phnom_Penh"))  # fmt: skip
 
 
@@ -188,17 +204,19 @@ class Explored:
 def explore(programme: Programme, callers: Iterable[Facts], limit: Limit) -> Explored:
     """Presses every digit on every screen that a caller can come to, breadth first, and looks at each screen.
 
-    Two screens lead to the same ones when question, language, commune and what is still to be fed are the same.
+    Two screens lead to the same ones when question, language, commune, service and what is still to be fed are the
+    same.
     """
     found = Explored()
-    waiting: list[tuple[Facts, Talk, str | None]] = []
+    waiting: list[tuple[Facts, Talk, str | None, str]] = []
     for facts in (replace(facts, language=language) for facts in callers for language in LANGUAGES):
-        waiting.append((facts, talk(Visit(facts, programme), limit), facts.commune))
+        waiting.append((facts, talk(Visit(facts, programme), limit), facts.commune, ""))
     been: set[tuple[object, ...]] = set()
     while waiting:
-        facts, at, commune = waiting.pop(0)
+        facts, at, commune, service = waiting.pop(0)
         for effect in at.effects:
             commune = effect.commune if isinstance(effect, Join) else commune
+            service = effect.service if isinstance(effect, Save) else service
         found.effects.update(at.effects)
         screen = at.screen
         must_be_good(screen.text, at.language, limit)
@@ -207,14 +225,15 @@ def explore(programme: Programme, callers: Iterable[Facts], limit: Limit) -> Exp
             found.ends.add(screen.text)
             continue
         ahead = (facts.channel, () if commune in programme.communes else facts.dialled)
-        question = (at.language, commune, *ahead, bool(at.transcript), tuple(page.text for page in at._pages))
+        where = (at.language, commune, service, facts.draw, *ahead)
+        question = (*where, bool(at.transcript), tuple(page.text for page in at._pages))
         if (*question, at.page) in been:
             continue
         been.add((*question, at.page))
         found.asked[question] = {option.value for option in at._question.options}
         again = functools.partial(talk, Visit(facts, programme), limit, at.transcript, at.page)
         must_stand_in_lines(at)
-        waiting += [(facts, after, commune) for after in must_take_back_and_more(again)]
+        waiting += [(facts, after, commune, service) for after in must_take_back_and_more(again)]
         for digit in digits_on(screen.text) if at._question.options else ():
             after = again()
             after.feed(digit)
@@ -222,7 +241,7 @@ def explore(programme: Programme, callers: Iterable[Facts], limit: Limit) -> Exp
             assert after.transcript[:so_far] == at.transcript
             assert len(after.transcript) > so_far, f"{digit} is no answer on {screen.text!r}"
             found.reached[question].add(after.transcript[so_far])
-            waiting.append((facts, after, commune))
+            waiting.append((facts, after, commune, service))
     return found
 
 
@@ -286,6 +305,7 @@ PROGRAMMES = {
     "all services, some with long names": programme(
         FOUR[:1], services=[*SERVICES, *LONG_NAMES], rated=[str(s[0]) for s in (*SERVICES, *LONG_NAMES)]
     ),
+    "questions beside the score": programme(FOUR, questions=QUESTIONS),
     "a round without services": programme(FOUR[:2], rated=[]),
     "one forum": programme(FOUR, forums=[PLAIN]),
     "forums with long names": programme(FOUR, forums=[PLAIN, LONGEST, KHMER_ONLY]),
@@ -357,6 +377,17 @@ class TestEveryScreen:
             for last in LAST_WORDS
             for name in names
         }
+
+    @channels
+    def test_leads_to_every_answer_of_the_extra_questions_and_past_them(self, limit: Limit) -> None:
+        callers = [caller("010303", draw=draw) for draw in range(2)]
+        found = explore(programme(FOUR[:1], questions=QUESTIONS), callers, limit)
+        saved = {effect for effect in found.effects if isinstance(effect, Save) and effect.indicator}
+        whos = {option.value for option in WHO} - {"under-15"}
+        assert {(one.service, one.indicator, one.score) for one in saved} == {
+            (service, question, score) for question, service, *_ in QUESTIONS for score in range(1, 6)
+        }
+        assert {one.who for one in saved} <= whos
 
     @channels
     @languages

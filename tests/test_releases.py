@@ -52,13 +52,14 @@ class Village:
         commune: str = TA_PHOU,
         service: str = "health",
         who: str | None = None,
+        indicator: str = answers.OVERALL,
     ) -> None:
         """Each phone gives the next of the scores, over and over."""
         with self.house.store.write() as db:
             for i, phone in enumerate(phones):
                 score = int(scores[i % len(scores)])
                 given = Given(
-                    self.round, rater(phone, who), hashed(phone), commune, service, score, day, "sms", who=who
+                    self.round, rater(phone, who), hashed(phone), commune, service, score, day, "sms", indicator, who
                 )
                 answers.save(db, given)
 
@@ -190,6 +191,38 @@ def test_each_service_has_its_own_numbers(village: Village) -> None:
     village.release(SUNDAYS[0])
     village.rate(range(10), "12345", SUNDAYS[1], service="school")
     assert [block.service for block in village.release(SUNDAYS[1])] == ["school"]
+
+
+# extra questions ----------------------------------------------------------------------------------
+
+
+def told_of_questions(village: Village, week: int) -> list[tuple[str, int]]:
+    return [(block.indicator, block.figures.n) for block in village.release(SUNDAYS[week])]
+
+
+def test_an_extra_question_has_blocks_of_its_own(village: Village) -> None:
+    village.rate(range(20), "12345")
+    village.rate(range(12), "45", indicator="clean")
+    village.rate(range(9), "45", indicator="kind")  # too few
+    village.rate(range(15), "4", indicator="price")  # all the same
+    assert told_of_questions(village, 0) == [("overall", 20), ("clean", 12)]
+    village.rate(range(12), "1", SUNDAYS[1], indicator="clean")  # told already
+    village.rate(range(9, 11), "3", SUNDAYS[1], indicator="kind")
+    assert told_of_questions(village, 1) == [("kind", 11)]
+
+
+def test_an_extra_question_is_told_only_of_numbers_whose_score_is_told(village: Village) -> None:
+    """Twelve answered it: then twelve scored, and a score that is hidden all the same would be known as unanimous."""
+    village.rate(range(12), "4")
+    village.rate(range(12), "12345", indicator="clean")
+    assert told_of_questions(village, 0) == []
+    village.rate([12], "1", SUNDAYS[1])
+    assert told_of_questions(village, 1) == [("overall", 13), ("clean", 12)]
+    village.rate(range(20, 29), "12", SUNDAYS[2])  # nine: their scores wait
+    village.rate(range(20, 32), "12", SUNDAYS[2], indicator="clean")
+    assert told_of_questions(village, 2) == []
+    village.rate(range(29, 32), "45", SUNDAYS[3])
+    assert told_of_questions(village, 3) == [("overall", 12), ("clean", 12)]
 
 
 # a round that closes ------------------------------------------------------------------------------

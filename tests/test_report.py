@@ -5,27 +5,27 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import re
 import sys
 import zipfile
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import update
 
 from admin import reports
-from gateway import create_app
+from gateway import cli, create_app
 from gateway.config import LANGUAGES, Language
 from gateway.menus.phrases import Name
 from gateway.menus.wording import render
 from gateway.models.answers import Given, save
-from gateway.models.installation import mark_demo
+from gateway.models.installation import mark_demo, set_pause
 from gateway.models.services import indicators, services
 from gateway.providers.base import UssdStep
 from gateway.scorecard import report_page
@@ -40,6 +40,7 @@ from tests.test_panel import NAME, Browser, add, text
 
 PONLEY, TEAN_KAM, TA_PHOU, TREAS = COMMUNES
 WHO = {"1": "woman-15-30", "2": "woman-31", "3": "man-15-30", "4": "man-31"}
+Mati = Callable[..., tuple[int, str]]
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For what does not depend on the kind of database."""
 
@@ -169,7 +170,7 @@ def ask(house: Installation, *texts: str, service: str = "office") -> list[str]:
 
 @pytest.fixture
 def house(installation: Installation) -> Installation:
-    """A closed round: of the commune office is told, and of a question; not of health (9 numbers), school (all alike)."""
+    """A closed round: the office is told of, and one question; not health (9 numbers) nor school (all alike)."""
     fee, _open = ask(installation, "The fees are posted", "It is open")
     round_id = installation.open_round(TA_PHOU, TREAS)
     rate(installation, round_id, "office", "1223334445")
@@ -230,9 +231,9 @@ def test_what_is_not_shown_leaves_no_trace_on_any_way_out(installation: Installa
 
 
 @pytest.mark.parametrize("minimum", [9, 10])
-def test_the_attack_on_the_threshold_would_be_seen(installation: Installation, minimum: int) -> None:
-    """The same nine answers are shown where the programme asks for nine: it is the rule that keeps them inside."""
-    object.__setattr__(installation, "settings", installation.settings.model_copy(update={"min_raters": minimum}))
+def test_it_is_the_rule_that_keeps_nine_answers_inside(installation: Installation, minimum: int) -> None:
+    """Where the programme asks for nine numbers, the same answers are shown."""
+    installation.settings = installation.settings.model_copy(update={"min_raters": minimum})
     round_id = installation.open_round(TA_PHOU)
     rate(installation, round_id, "health", "123451234")
     installation.close_round(round_id)
@@ -303,6 +304,23 @@ def test_a_name_stays_inside_the_margin_of_the_printed_page(house: Installation)
     assert made.html.count("</style>") == 1
 
 
+def test_the_bars_are_told_apart_in_a_grey_print() -> None:
+    """Each score is lighter than the one before by more than an eighth, and what stands in it can be read."""
+
+    def light(colour: str) -> float:
+        """Relative luminance (WCAG 2)."""
+        full = colour[1:] if len(colour) == 7 else "".join(2 * sign for sign in colour[1:])
+        parts = (int(full[i : i + 2], 16) / 255 for i in (0, 2, 4))
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    greys = [116 * light(colour) ** (1 / 3) - 16 for colour in report_page.PALETTE]
+    assert all(after - before > 12.5 for before, after in itertools.pairwise(greys)), greys
+    for paper, ink in zip(report_page.PALETTE, report_page.INK, strict=True):
+        low, high = sorted((light(paper), light(ink)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, paper
+
+
 def test_a_demonstration_says_that_its_figures_are_invented(house: Installation) -> None:
     assert "invented" not in words_of(as_html(read(house), "en"))
     with house.store.write() as db:
@@ -362,35 +380,28 @@ def test_points_for_the_forum_can_be_read_aloud(rated: Sequence[ServiceResult], 
 # the command ---------------------------------------------------------------------------------------
 
 
-def mati(house: Installation, *words: str) -> tuple[int, str]:
-    """The exit code, and what is said: as `gateway.cli.main` would."""
-    from gateway import cli
+@pytest.fixture
+def mati(house: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mati:
+    """Runs the command; the exit code, and what is said."""
+    monkeypatch.setenv("DATA_DIR", str(house.settings.data_dir))
+    monkeypatch.setenv("DATABASE_URL", house.settings.database_url or "")
 
-    environment = {"DATA_DIR": str(house.settings.data_dir), "DATABASE_URL": house.settings.database_url or None}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["mati", *words])
-        done = CliRunner().invoke(_Main(cli.main), [], env=environment)
-    return done.exit_code, done.output
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["mati", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out + said.err
 
-
-class _Main:
-    """`main` where CliRunner looks for a command."""
-
-    name = "mati"
-
-    def __init__(self, run: Any) -> None:
-        self.run = run
-
-    def main(self, **_how: Any) -> None:
-        self.run()
+    return run
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_the_command_writes_each_kind_of_file(house: Installation, tmp_path: Path, suffix: str) -> None:
+def test_the_command_writes_each_kind_of_file(mati: Mati, tmp_path: Path, suffix: str) -> None:
     if suffix == ".pdf":
         _needs_pdf()
     file = tmp_path / f"report{suffix.upper()}"
-    code, said = mati(house, "report", "--commune", TA_PHOU, "--round", "1", "-o", str(file))
+    code, said = mati("report", "--commune", TA_PHOU, "--round", "1", "-o", str(file))
     assert (code, said) == (0, f"Report of round 1, {TA_PHOU}: {file}\n")
     begins = {".html": b"<!doctype html>", ".pdf": b"%PDF-", ".csv": b"\xef\xbb\xbf", ".xlsx": b"PK"}
     assert file.read_bytes().startswith(begins[suffix])
@@ -414,9 +425,11 @@ def test_the_command_writes_each_kind_of_file(house: Installation, tmp_path: Pat
         (["--round", "1", "-o", "r.html"], 2, "--commune"),
     ],
 )  # fmt: skip
-def test_the_command_says_what_is_wrong(house: Installation, words: list[str], code: int, said: str) -> None:
+def test_the_command_says_what_is_wrong(
+    house: Installation, mati: Mati, words: list[str], code: int, said: str
+) -> None:
     house.open_round(PONLEY)
-    ended, output = mati(house, "report", *words)
+    ended, output = mati("report", *words)
     assert ended == code
     assert said in output
     assert len(output.splitlines()) == 1
@@ -452,14 +465,24 @@ def _inflated(content: bytes) -> bytes:
 
 
 @on_one_database
-def test_without_the_extra_it_says_how_to_get_pdf(
-    house: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_extra_it_says_how_to_get_pdf(mati: Mati, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "weasyprint", None)
-    code, said = mati(house, "report", "--commune", TA_PHOU, "--round", "1", "-o", str(tmp_path / "r.pdf"))
+    code, said = mati("report", "--commune", TA_PHOU, "--round", "1", "-o", str(tmp_path / "r.pdf"))
     assert code == 1
     assert "pip install 'mati[pdf]'" in said
     assert not (tmp_path / "r.pdf").exists()
+
+
+@on_one_database
+def test_in_a_pause_the_command_says_that_the_report_is_not_for_outside(
+    house: Installation, mati: Mati, tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    with house.store.write() as db:
+        set_pause(db, (today - timedelta(days=2), today + timedelta(days=2)))
+    code, said = mati("report", "--commune", TA_PHOU, "--round", "1", "-o", str(tmp_path / "r.html"))
+    assert code == 0
+    assert f"There is a pause until {today + timedelta(days=2)}" in said
 
 
 # the panel -----------------------------------------------------------------------------------------

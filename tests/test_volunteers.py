@@ -94,6 +94,16 @@ def test_a_number_is_one_volunteers(panel: Browser, installation: Installation) 
     assert rows(installation) == [("Sokha", TA_PHOU, True), ("Dara", TA_PHOU, True)]
 
 
+def test_the_phone_of_a_volunteer_who_ended_is_handed_on(panel: Browser, installation: Installation) -> None:
+    add(panel)
+    panel.send("/admin/volunteers/1", "/admin/volunteers/1/switch", to="off")
+    assert add(panel, name="Dara") == 302
+    with installation.store.read() as db:
+        found = volunteer_of(db, installation.keys.lookup(NUMBER))
+    assert found is not None
+    assert found.id == 2
+
+
 def test_a_change_keeps_the_number_unless_a_new_one_is_given(panel: Browser, installation: Installation) -> None:
     add(panel)
     one = "/admin/volunteers/1"

@@ -197,6 +197,24 @@ def test_a_round_that_closed_in_the_week_is_told_of_and_a_new_one_waits(councils
     assert councils.letters()[PONLEY, date(2026, 11, 30)] == 0  # its round had ended before
 
 
+def test_extra_questions_are_not_in_it(councils: Councils) -> None:
+    councils.rate(range(23), "45123")
+    with councils.house.store.write() as db:
+        for i in range(23):
+            given = answers.Given(
+                councils.round, rater(i, "woman-31"), hashed(i), TA_PHOU, "health", 5 - i % 2, WEEK, "sms", "clean",
+                "woman-31",
+            )  # fmt: skip
+            answers.save(db, given)
+    councils.tick("2026-11-30 08:00")
+    house = councils.house
+    with house.store.read() as db:
+        told = weekly.details(db, councils.broadcast(), "en", house.settings, at("2026-11-30 09:00"))
+        assert db.scalar(select(func.count()).select_from(blocks)) == 2
+    assert councils.sent(TA_PHOU)[0].splitlines()[1] == "Health 43 (23,new)"
+    assert told.splitlines()[1] == "Health 5,4,4,5,5 (23,23)"
+
+
 def test_when_nothing_can_be_shown_a_sentence_says_so(councils: Councils) -> None:
     councils.rate(range(9), "12345")
     councils.tick("2026-11-30 08:00")

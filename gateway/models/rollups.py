@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
@@ -104,12 +105,13 @@ def roll_stale(db: Connection, most: int = 500) -> int:
     return len(days)
 
 
-def count_anew(db: Connection, round_id: int, commune: str) -> None:
-    """Counts all days of a commune's round anew, where its answers were written anew.
-
-    Called before and after: the first time it makes a count that is under way come to its end, and others wait.
-    """
+def hold_counts(db: Connection) -> None:
+    """Lets a count that is under way come to its end, and others wait until the commit."""
     db.execute(select(rollup_state).with_for_update()).all()
+
+
+def count_anew(db: Connection, round_id: int, commune: str) -> None:
+    """Counts all days of a commune's round anew, where its answers were written anew; after `hold_counts`."""
     until = counted_until(db)
     for table in (stale_days, rollups):
         db.execute(delete(table).where(table.c.commune == commune, table.c.round_id == round_id))
@@ -132,28 +134,39 @@ def counts(
     come from the rollups, the days since and the stale ones from their answers.
     """
     until = counted_until(db)
-    known = rollups.alias()
-    stale = select(stale_days.c.day).where(
-        stale_days.c.commune == known.c.commune,
-        stale_days.c.round_id == known.c.round_id,
-        stale_days.c.day == known.c.day,
+    these = _only(rollups, round_id, communes, only)
+    which = _only(answers, round_id, communes, only)
+    changed = [stale_days.c[name] == rollups.c[name] for name in ("commune", "round_id", "day")]
+    again = [stale_days.c[name] == answers.c[name] for name in ("commune", "round_id", "day")]
+    columns = [rollups.c[name] for name in _DIMENSIONS]
+    counted = select(*columns, *(rollups.c[name] for name in _COUNTS)).where(rollups.c.day <= until, *these)
+    # taken away again, not left out: so the many that did not change are not looked up one by one
+    stale = select(*columns, *((-rollups.c[name]).label(name) for name in _COUNTS)).where(
+        rollups.c.day <= until, *these
     )
-    columns = [known.c[name] for name in (*_DIMENSIONS, *_COUNTS)]
-    rolled = select(*columns).where(known.c.day <= until, ~stale.exists(), *_only(known, round_id, communes, only))
-    since = _live(answers.c.day > until, *_only(answers, round_id, communes, only))
-    again = and_(
-        stale_days.c.commune == answers.c.commune,
-        stale_days.c.round_id == answers.c.round_id,
-        stale_days.c.day == answers.c.day,
+    sources = (
+        counted,
+        stale.join(stale_days, and_(*changed)),
+        _live(answers.c.day <= until, *which).join(stale_days, and_(*again)),
+        _live(answers.c.day > until, *which),
     )
-    changed = _live(answers.c.day <= until, *_only(answers, round_id, communes, only)).join(stale_days, again)
-    everything = union_all(rolled, since, changed).subquery()
-    keys = [_monday(everything.c.day, db.dialect.name) if name == "week" else everything.c[name] for name in by]
-    sums = [func.coalesce(func.sum(everything.c[name]), 0).label(name) for name in _COUNTS]
-    n = sum((everything.c[f"n{score}"] for score in SCORES[1:]), everything.c.n1)
-    for name, whos in (people or {}).items():
-        sums.append(func.coalesce(func.sum(case((everything.c.who.in_(whos), n), else_=0)), 0).label(name))
-    return list(db.execute(select(*keys, *sums).group_by(*keys).order_by(*keys)))
+    names = [*_COUNTS, *(people or {})]
+    summed = []
+    for source in sources:  # each by itself, which is less to put together
+        one = source.subquery()
+        n = sum((one.c[f"n{score}"] for score in SCORES[1:]), one.c.n1)
+        keys = [_monday(one.c.day, db.dialect.name) if name == "week" else one.c[name] for name in by]
+        sums = [func.sum(one.c[name]).label(name) for name in _COUNTS]
+        sums.append(func.sum(n).label("n"))
+        sums += [func.sum(case((one.c.who.in_(whos), n), else_=0)).label(name) for name, whos in (people or {}).items()]
+        summed.append(select(*keys, *sums).group_by(*keys))
+    everything = union_all(*summed).subquery()
+    keys = [everything.c[name] for name in by]
+    sums = [cast(func.coalesce(func.sum(everything.c[name]), 0), BigInteger).label(name) for name in names]
+    found = select(*keys, *sums).group_by(*keys).order_by(*keys)
+    if keys:
+        found = found.having(func.sum(everything.c.n) > 0)
+    return list(db.execute(found))
 
 
 def _monday(day: ColumnElement[date], dialect: str) -> ColumnElement[date]:

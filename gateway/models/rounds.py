@@ -36,7 +36,6 @@ rounds = Table(
     Column("council_on", Date),
     Column("public_on", Date),
     Column("published_by", ForeignKey("staff.id")),
-    Column("forgotten", Boolean, nullable=False, server_default=false()),  # closed, and nothing links its answers
 )
 
 round_communes = Table(
@@ -46,6 +45,8 @@ round_communes = Table(
     Column("commune", ForeignKey("communes.code"), primary_key=True),
     Column("number", Integer, nullable=False),  # the commune's own count, from 1
     Column("open", Boolean, nullable=False),
+    # closed, and its answers were written anew (scorecard/closing.py)
+    Column("forgotten", Boolean, nullable=False, server_default=false()),
 )
 Index("uq_round_communes_open", round_communes.c.commune, unique=True, sqlite_where=round_communes.c.open,
       postgresql_where=round_communes.c.open)  # fmt: skip

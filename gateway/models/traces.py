@@ -24,7 +24,7 @@ REWRITTEN = (
     "rollups", "stale_days",
 )  # fmt: skip
 """The tables of PostgreSQL in which deleted rows would tell who rated what."""
-BY_DAY = {"sqlite": 64_000_000, "postgresql": 128_000_000}
+BY_DAY = {"sqlite": 200_000_000, "postgresql": 30_000_000}
 """Bytes of the file, or of a table: more would keep those who rate waiting for longer than about a second."""
 LOCK_SECONDS = 2
 OTHERS_SECONDS = 3.0
@@ -32,12 +32,23 @@ OTHERS_SECONDS = 3.0
 _LEFT = "traces"
 
 
+def note_left(db: Connection) -> str:
+    """Notes that something was deleted that must not stay in the files; returns the note's mark."""
+    mark = secrets.token_hex(8)
+    statement = insert(installation, db.dialect.name).values(name=_LEFT, value=mark)
+    db.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": mark}))
+    return mark
+
+
+def has_left(db: Connection) -> bool:
+    """Whether something deleted is still in the files."""
+    return db.scalar(select(installation.c.value).where(installation.c.name == _LEFT)) is not None
+
+
 def leave_no_trace(store: Store, *, at_night: bool = False) -> bool:
     """Clears the database's files of what was deleted; False where that waits for the night, or for others to end."""
-    mark = secrets.token_hex(8)
     with store.write() as db:
-        statement = insert(installation, db.dialect.name).values(name=_LEFT, value=mark)
-        db.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": mark}))
+        mark = note_left(db)
     try:
         done = _sqlite(store, at_night) if store.is_sqlite else _postgresql(store, at_night)
     except DatabaseDown as error:
@@ -46,14 +57,7 @@ def leave_no_trace(store: Store, *, at_night: bool = False) -> bool:
     if done:  # unless somebody deleted more meanwhile
         with store.write() as db:
             db.execute(delete(installation).where(installation.c.name == _LEFT, installation.c.value == mark))
-        if store.is_sqlite:
-            _empty_log(store)
     return done
-
-
-def are_left(db: Connection) -> bool:
-    """Whether something deleted is still in the files."""
-    return db.scalar(select(installation.c.value).where(installation.c.name == _LEFT)) is not None
 
 
 def _sqlite(store: Store, at_night: bool) -> bool:

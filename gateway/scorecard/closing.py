@@ -12,13 +12,15 @@ Each step matters; tests/test_after_closing.py plays who has everything, and win
    left lose their day.
 4. The files of the database are cleared of what was there (models/traces.py).
 
-The first two are one transaction, then comes a short one a commune. What was stopped half-way, the clock finishes.
+Of the first two all but the key is one transaction, then comes a short one a commune. What was stopped half-way, or
+takes longer than somebody at the panel waits, the clock finishes.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -29,16 +31,20 @@ from gateway.models.answers import NO_DAY, answers
 from gateway.models.conversations import purge_round
 from gateway.models.editions import publish
 from gateway.models.messages import forget_talks
-from gateway.models.rollups import count_anew
+from gateway.models.rollups import count_anew, hold_counts
 from gateway.models.rounds import round_communes, rounds
 from gateway.models.store import Store, insert_many
-from gateway.models.traces import are_left, leave_no_trace
+from gateway.models.traces import has_left, leave_no_trace, note_left
 from gateway.privacy import HASH_BYTES, Keys
 from gateway.scorecard.bursts import forget_near
 from gateway.scorecard.releases import forget_released
 
 ENOUGH = 10
 """Distinct numbers that must be left to choose from, whatever the setting for figures (DOMAIN.md, Privacy)."""
+A_WHILE = 20.0
+"""Seconds, in which whoever closes a round waits; the clock goes on from there."""
+BREATH = 0.1
+"""Seconds between two communes, at most: whoever waits for SQLite's one lock looks only so often."""
 
 Days = Mapping[tuple[str, date], date]
 """By channel and day: the day that is kept. The others stay as they are."""
@@ -46,51 +52,49 @@ Days = Mapping[tuple[str, date], date]
 
 def close(store: Store, keys: Keys, round_id: int, day: date, now: datetime) -> None:
     """Closes a round, and makes it forget. Repeats do no harm, and finish what was stopped half-way."""
+    of_round = rounds.c.id == round_id
     with store.write() as db:
-        going = rounds.c.closed.is_(None)
-        db.execute(update(rounds).where(rounds.c.id == round_id, going).values(closed=day))
+        db.execute(update(rounds).where(of_round, rounds.c.closed.is_(None)).values(closed=day))
         db.execute(update(round_communes).where(round_communes.c.round_id == round_id).values(open=False))
         forget_released(db, round_id)
         forget_near(db, round_id)
         purge_round(db, round_id, now)
         forget_talks(db)
         publish(db, now)
-    forget(store, keys, round_id)
+        note_left(db)
+    finish(store, keys)
 
 
-def forget(store: Store, keys: Keys, round_id: int, *, at_night: bool = False) -> None:
-    """The steps after a round is closed."""
-    of_round = rounds.c.id == round_id
+def finish(store: Store, keys: Keys, *, at_night: bool = False) -> int:
+    """Takes the steps after that, of all rounds that are closed, as far as they come in a while.
+
+    Returns how many communes' answers it wrote anew, and one more where it cleared the files.
+    """
+    end = time.monotonic() + A_WHILE
+    c = round_communes.c
     with store.read() as db:
-        key, forgotten = db.execute(select(rounds.c.key, rounds.c.forgotten).where(of_round)).one()
-        # a commune may have left the programme since
-        codes = sorted(db.scalars(select(answers.c.commune).where(answers.c.round_id == round_id).distinct()))
-    keys.destroy_round(key)
-    if forgotten:
-        return
-    for code in codes:
+        closed = select(c.round_id, c.commune, rounds.c.key).join(rounds, rounds.c.id == c.round_id)
+        unfinished = closed.where(rounds.c.closed.is_not(None), ~c.forgotten).order_by(c.round_id, c.commune)
+        left = db.execute(unfinished).all()
+    for key in {row.key for row in left}:
+        keys.destroy_round(key)
+    for done, (round_id, commune, _) in enumerate(left):
+        began = time.monotonic()
+        if began > end:
+            return done
         with store.write() as db:
-            write_anew(db, round_id, code)
-    leave_no_trace(store, at_night=at_night)
-    with store.write() as db:
-        db.execute(update(rounds).where(of_round).values(forgotten=True))
-
-
-def finish(store: Store, keys: Keys, *, at_night: bool) -> int:
-    """Finishes closings that were stopped half-way, and clears the files where that was left; returns how many."""
-    unfinished = select(rounds.c.id).where(rounds.c.closed.is_not(None), ~rounds.c.forgotten).order_by(rounds.c.id)
+            write_anew(db, round_id, commune)
+        if store.is_sqlite:
+            time.sleep(min(time.monotonic() - began, BREATH))
     with store.read() as db:
-        ids = list(db.scalars(unfinished))
-        left = are_left(db)
-    for round_id in ids:
-        forget(store, keys, round_id, at_night=at_night)
-    cleared = left and not ids and leave_no_trace(store, at_night=at_night)
-    return len(ids) + int(cleared)
+        are_left = has_left(db)
+    cleared = are_left and leave_no_trace(store, at_night=at_night)
+    return len(left) + (1 if cleared else 0)
 
 
 def write_anew(db: Connection, round_id: int, commune: str) -> None:
     """Writes a commune's answers of a closed round anew: other hashes, another order, fewer days."""
-    count_anew(db, round_id, commune)
+    hold_counts(db)
     mine = (answers.c.round_id == round_id) & (answers.c.commune == commune)
     days = kept_days(db, round_id, commune)
     secret = secrets.token_bytes(HASH_BYTES)  # for this once: nobody can do it again
@@ -106,6 +110,8 @@ def write_anew(db: Connection, round_id: int, commune: str) -> None:
     db.execute(delete(answers).where(mine))
     insert_many(db, answers, sorted(rows, key=lambda row: row["rater"]), [column.name for column in answers.columns])
     count_anew(db, round_id, commune)
+    c = round_communes.c
+    db.execute(update(round_communes).where(c.round_id == round_id, c.commune == commune).values(forgotten=True))
 
 
 def kept_days(db: Connection, round_id: int, commune: str) -> Days:

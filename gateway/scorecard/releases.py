@@ -14,13 +14,13 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, select
 
 from gateway.models.answers import OVERALL, answers
 from gateway.models.releases import blocks, released_phones
 from gateway.models.rollups import SCORES
 from gateway.models.rounds import rounds
-from gateway.models.store import insert_many
+from gateway.models.store import insert, insert_many
 from gateway.privacy import Cell, may_show
 from gateway.scorecard.cells import WOMEN, YOUNG
 from gateway.scorecard.tallies import Figures
@@ -53,7 +53,8 @@ def release(db: Connection, round_id: int, commune: str, last: date, minimum: in
     frozen = {(block.service, block.indicator) for block in there}
     scored: dict[str, set[bytes]] = {}
     new: list[tuple[Block, set[bytes]]] = []
-    for service, indicator, found in _by_question(db.execute(_unreleased(round_id, commune, last)).all()):
+    of_commune = {"in_round": round_id, "in_commune": commune, "up_to": last}
+    for service, indicator, found in _by_question(db.execute(_UNRELEASED, of_commune).all()):
         rows = [row for row in found if indicator == OVERALL or _follows(row, scored)]
         figures = _figures(rows, minimum)
         if figures is None or (service, indicator) in frozen:
@@ -107,15 +108,26 @@ def total(parts: Iterable[Block]) -> Figures | None:
     )
 
 
+def hold_back(db: Connection, round_id: int, commune: str) -> None:
+    """Counts all answers of a commune in a round as told: they stay inside from now on."""
+    key = [released_phones.c[name] for name in ("round_id", "service_id", "indicator", "phone")]
+    mine = select(*(answers.c[column.name] for column in key)).where(
+        answers.c.round_id == round_id, answers.c.commune == commune
+    )
+    statement = insert(released_phones, db.dialect.name).from_select([column.name for column in key], mine.distinct())
+    db.execute(statement.on_conflict_do_nothing())
+
+
 def forget_released(db: Connection, round_id: int) -> None:
     """Forgets which numbers are in blocks of a round: called when it closes. What was left out stays inside."""
     db.execute(delete(released_phones).where(released_phones.c.round_id == round_id))
 
 
-def _unreleased(round_id: int, commune: str, last: date) -> Select[Any]:
-    """The answers that are in no block, question by question, a service's score first.
+def _unreleased() -> Select[Any]:
+    """The answers of `in_round` from `in_commune` `up_to` a day that are in no block.
 
-    By their number, so that no order tells. `scored`: that number's score of the service is in a block.
+    Question by question, a service's score first; by their number, so that no order tells. `scored`: that number's
+    score of the service is in a block.
     """
     same = ("round_id", "service_id", "phone")
     told = select(released_phones.c.phone).where(*(released_phones.c[name] == answers.c[name] for name in same))
@@ -127,13 +139,17 @@ def _unreleased(round_id: int, commune: str, last: date) -> Select[Any]:
             and_(extra, told.where(released_phones.c.indicator == OVERALL).exists()).label("scored"),
         )
         .where(
-            answers.c.commune == commune,
-            answers.c.round_id == round_id,
-            answers.c.day <= last,
+            answers.c.commune == bindparam("in_commune"),
+            answers.c.round_id == bindparam("in_round"),
+            answers.c.day <= bindparam("up_to"),
             ~asked.exists(),
         )
         .order_by(answers.c.service_id, extra, answers.c.indicator, answers.c.phone)
     )  # fmt: skip
+
+
+_UNRELEASED = _unreleased()
+"""Once: it costs as much to build as to run."""
 
 
 def _by_question(unreleased: Sequence[Row[Any]]) -> Iterator[tuple[str, str, list[Row[Any]]]]:

@@ -17,7 +17,7 @@ from gateway.models.messages import Kind, inbound, messages
 from gateway.models.places import communes, places
 from gateway.models.releases import blocks, released_phones
 from gateway.models.rollups import SCORES, counts
-from gateway.models.rounds import round_communes, round_indicators, round_services, rounds
+from gateway.models.rounds import near_numbers, round_communes, round_indicators, round_services, rounds
 from gateway.models.services import indicators, services
 from gateway.privacy import Cell, may_show
 
@@ -81,6 +81,8 @@ class Destroyed:
     answers_by_sms: int
     released: int
     """Numbers in released blocks, as hashes."""
+    near: int
+    """How many of a hundred neighbouring numbers rated on a day, by hundred and day."""
     answers: int
     blocks: int
 
@@ -147,6 +149,7 @@ def what_closing_destroys(db: Connection, round_id: int) -> Destroyed:
         texts=number(select(func.count()).where(inbound.c.text_key != 0)),
         answers_by_sms=number(select(func.count()).where(messages.c.kind == Kind.ANSWER)),
         released=number(phones),
+        near=number(select(func.count()).where(near_numbers.c.round_id == round_id)),
         answers=number(select(func.count()).where(answers.c.round_id == round_id)),
         blocks=number(select(func.count()).where(blocks.c.round_id == round_id)),
     )

@@ -20,6 +20,7 @@ from gateway.contacts.contacts import Refused
 from gateway.models.places import communes
 from gateway.models.rounds import round_communes
 from gateway.models.staff import communes_of, end_login, let_in, new_password, set_communes, staff
+from gateway.models.store import insert, insert_new
 from gateway.models.volunteers import recorded, volunteers
 from gateway.privacy import Keys
 
@@ -111,13 +112,13 @@ def login_of(db: Connection, volunteer: int) -> Row[Any] | None:
 
 def recorder(db: Connection, login: int, name: str, commune: str, today: date) -> int:
     """The volunteer that a login records as. A member of staff who records is one from then on."""
-    found = db.scalar(select(volunteers.c.id).where(volunteers.c.staff_id == login))
-    if found is not None:
-        return int(found)
-    values = {"name": name, "commune": commune, "staff_id": login, "since": today}
-    made = db.execute(volunteers.insert().values(values)).inserted_primary_key
-    assert made is not None
-    return int(made[0])
+    mine = select(volunteers.c.id).where(volunteers.c.staff_id == login)
+    found = db.scalar(mine)
+    if found is None:
+        values = {"name": name, "commune": commune, "staff_id": login, "since": today}
+        insert_new(db, insert(volunteers, db.dialect.name).values(values))  # or the same form beside us did
+        found = db.scalars(mine).one()
+    return int(found)
 
 
 def everybody(db: Connection) -> list[Row[Any]]:
@@ -163,9 +164,13 @@ def _checked(
     if given.number.strip():
         number = contacts.mobile(given.number, settings)
         phone = keys.lookup(number)
-        holder = db.scalar(select(volunteers.c.id).where(volunteers.c.phone == phone))
-        if holder is not None and holder != volunteer:
-            raise Refused(Flaw.TAKEN)
+        holder = db.execute(select(volunteers.c.id, volunteers.c.active).where(volunteers.c.phone == phone)).first()
+        if holder is not None and holder.id != volunteer:
+            if holder.active:
+                raise Refused(Flaw.TAKEN)
+            # a phone is handed on: who has ended keeps what they recorded, and no number
+            without = {"phone": None, "number": None, "number_key": None}
+            db.execute(update(volunteers).where(volunteers.c.id == holder.id).values(without))
         sealed = keys.seal_number(number)
         values |= {"phone": phone, "number": sealed.data, "number_key": sealed.key}
     return values

@@ -33,7 +33,7 @@ from gateway.models.places import communes, places
 from gateway.models.releases import council_replies, letters, weekly_letters
 from gateway.models.rounds import Round, round_communes, round_of, rounds
 from gateway.models.store import Store
-from gateway.scorecard import tallies, weekly_words
+from gateway.scorecard import releases, tallies, weekly_words
 from gateway.scorecard.releases import Block, blocks_of, release, total
 from gateway.scorecard.tallies import services_of
 from gateway.scorecard.weekly_words import Line
@@ -212,6 +212,19 @@ def missing(db: Connection, settings: Settings, now: datetime) -> list[Missing]:
         return Outcome.PAUSED if paused else None
 
     return [Missing(one, why(one.commune)) for one in due(db, week) if one.commune not in there]
+
+
+def hold_back(db: Connection, settings: Settings, now: datetime) -> None:
+    """After a restore: letters that are not there may have gone out since the backup, and nobody knows what they told.
+
+    Told once more beside a single new answer, their figures would give that one away. So whatever waited for them
+    stays inside; what is answered from now on is told.
+    """
+    for one in missing(db, settings, now):
+        if one.why not in (Outcome.NOBODY, Outcome.STOPPED):  # these got none
+            for round_ in one.council.rounds:
+                if round_.closed is None:
+                    releases.hold_back(db, round_.id, one.council.commune)
 
 
 def details(db: Connection, broadcast_id: int, language: Language, settings: Settings, now: datetime) -> str:

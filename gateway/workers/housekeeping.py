@@ -40,8 +40,8 @@ BREATH = 0.005
 SETTLED = (State.ACCEPTED, State.DELIVERED, State.UNDELIVERED, State.REFUSED, State.EXPIRED, State.CANCELLED,
            State.UNCONFIRMED)  # fmt: skip
 """Nothing more is done with these, when they are so old."""
-_FORGOTTEN = {"phone": None, "number": None, "number_key": None, "text": "", "provider_id": None}
-"""What a message loses. Its state, parts and broadcast stay: the counts are made of them."""
+_FORGOTTEN = {"phone": None, "number": None, "number_key": None, "text": "", "provider_id": None, "for_now": False}
+"""What a message loses: it cannot be sent again. Its state, parts and broadcast stay: the counts are made of them."""
 
 
 @dataclass(frozen=True)

@@ -454,12 +454,14 @@ def upgrade() -> None:
         )
         batch_op.create_foreign_key(batch_op.f("fk_messages_broadcast"), "broadcasts", ["broadcast"], ["id"])
 
+    with op.batch_alter_table("round_communes", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("forgotten", sa.Boolean(), server_default=sa.false(), nullable=False))
+
     with op.batch_alter_table("rounds", schema=None) as batch_op:
         batch_op.add_column(sa.Column("until", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("council_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("public_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("published_by", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("forgotten", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_foreign_key(batch_op.f("fk_rounds_published_by"), "staff", ["published_by"], ["id"])
 
     with op.batch_alter_table("services", schema=None) as batch_op:
