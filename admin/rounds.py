@@ -96,7 +96,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             return render_template(
                 "admin/round.html",
                 round=round_, state=round_.state(today()), states=STATES, communes=round_list.members(db, round_id),
-                services=round_list.asked(db, round_id), minimum=minimum, errors=errors or {},
+                services=round_list.asked(db, round_id), left=round_list.still_forgetting(db, round_id),
+                minimum=minimum, errors=errors or {},
                 bursts=bursts.bursts(db, round_id, minimum),
                 until=typed if typed is not None else round_.until.isoformat() if round_.until else "", today=today(),
             )  # fmt: skip

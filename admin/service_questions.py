@@ -67,8 +67,11 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime], chan
         )  # fmt: skip
 
     def worded(
-        service_id: str, question: str, typed: Mapping[str, str] | None = None, errors: Mapping[str, Phrase] | None = None
-    ) -> str:  # fmt: skip
+        service_id: str,
+        question: str,
+        typed: Mapping[str, str] | None = None,
+        errors: Mapping[str, Phrase] | None = None,
+    ) -> str:
         with store.read() as db:
             service, row = found(db, service_id), asked(db, service_id, question)
             is_asked = question in rated.being_asked(db, service_id)

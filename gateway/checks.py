@@ -18,6 +18,7 @@ from gateway.conversation import utc_now
 from gateway.models.installation import is_demo
 from gateway.models.messages import Draft, Kind, State, messages, write
 from gateway.models.store import Store, StoreProblem
+from gateway.models.traces import kept_by_server
 from gateway.privacy import KeyProblem, Keys
 from gateway.routing import choose
 from gateway.workers.policy import QUIET_TO, is_quiet
@@ -92,10 +93,14 @@ def _database(settings: Settings) -> Iterator[Finding]:
         store.must_be_current()
         with store.read() as db:
             demo = is_demo(db)
+            kept = kept_by_server(db)
     except StoreProblem as problem:
         yield Finding("database", str(problem), False)
         return
     yield Finding("database", store.url.render_as_string(hide_password=True))
+    if kept:
+        says = f"PostgreSQL keeps what a closing deletes for a while: {', '.join(kept)}; see docs/privacy.md"
+        yield Finding("its log", says, None)
     if demo:
         yield Finding("data", "INVENTED, for the demonstration; never show these figures as real ones", None)
 

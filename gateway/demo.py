@@ -1,6 +1,7 @@
 """The demonstration: invented people whose ratings go through the real menus, in the four communes of DOMAIN.md.
 
-Two rounds are dialled and closed, so that a stranger sees figures and a change; a third is open and empty.
+Two rounds are dialled and closed, so that a stranger sees figures and a change; a third is open and empty. The first
+is public, the second before the councils: a council's login sees it, the public results do not.
 The share of the satisfied rises as in DOMAIN.md's table, row 4: about 40 %, then about 60 %.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from gateway import demo_people
+from gateway import demo_people, logins
 from gateway.config import Language, Settings
 from gateway.conversation import Conversations
 from gateway.errors import Told
@@ -26,9 +27,11 @@ from gateway.models.installation import is_demo, mark_demo
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 from gateway.providers.base import UssdStep
-from gateway.scorecard import rated, rounds
+from gateway.scorecard import publishing, rated, rounds
 
 LOGIN = "demo"
+COUNCIL = "council"
+"""The login of a council, with the same password."""
 COMMUNES = ("010303", "010407", "010806", "010807")
 RATERS = {"010303": 52, "010407": 38, "010806": 64, "010807": 47}
 """Invented raters a round in each commune."""
@@ -105,6 +108,8 @@ def prepare(settings: Settings, store: Store) -> Handed:
     with store.write() as db:
         if not staff.add_member(db, LOGIN, "admin", handed.password, one_time=False):
             staff.reset_password(db, LOGIN, handed.password, one_time=False)
+        logins.add(db, COUNCIL, "council", [COMMUNES[2]])
+        staff.reset_password(db, COUNCIL, handed.password, one_time=False)
         mark_demo(db)
     return handed
 
@@ -143,6 +148,9 @@ def seed(settings: Settings, store: Store, today: date) -> None:
         last = first + timedelta(days=27)
         clock.set(last, 21 * 60)
         rounds.close_round(store, keys, round_id, last, clock.now, settings.min_raters)
+        clock.set(last + timedelta(days=1), 8 * 60)
+        with store.write() as db:  # before there are councillors: nothing goes out by itself
+            publishing.publish(db, settings, round_id, None, clock.now)
     clock.set(today, 0)
     rounds.open_round(store, keys, COMMUNES, today, clock.now)
     with store.write() as db:

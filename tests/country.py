@@ -117,6 +117,8 @@ class Country:
     chance: random.Random
     busy: Sequence[float] = (3.0, 12.0, 40.0)
     """How many people come a week, by the commune."""
+    dialling: float = 30.0
+    """How many do in Ta Phou."""
     alike: float = 0.25
     """In how many communes nearly all judge a service alike."""
     truth: Truth = field(default_factory=Truth)
@@ -203,7 +205,7 @@ class Country:
             self.truth.withdraws(one, phone)
 
     def _visits(self, code: str) -> int:
-        mean = self.busy[-1 if code == BY_MENU else int(code) % len(self.busy)]
+        mean = self.dialling if code == BY_MENU else self.busy[int(code) % len(self.busy)]
         return max(0, round(self.chance.gauss(mean, mean / 2)))
 
     def _visit(

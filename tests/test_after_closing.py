@@ -32,6 +32,7 @@ from gateway.workers.housekeeping import count_days
 from gateway.workers.wakeups import WakeUps
 from tests.conftest import Installation
 from tests.people import People
+from tests.playing import until
 from tests.test_polls import CLEAR
 from tests.test_rollups import must_agree
 from tests.test_workers import RedisServer
@@ -320,6 +321,22 @@ def test_whoever_still_sees_the_old_rows_is_waited_for(town: Town, monkeypatch: 
         assert closing.finish(town.at.store, town.at.keys, at_night=False) == 0
     assert closing.finish(town.at.store, town.at.keys, at_night=False) == 1
     assert town.thief().by_bytes() == []
+
+
+def test_the_check_tells_what_a_server_keeps(installation: Installation) -> None:
+    store = installation.store
+
+    def kept() -> list[str]:
+        with store.read() as db:
+            return traces.kept_by_server(db)
+
+    if store.is_sqlite:
+        assert kept() == []
+        return
+    _set(store, "wal_recycle = on")
+    until(lambda: kept() == ["wal_recycle is on"])
+    _set(store, "wal_recycle = off")
+    until(lambda: kept() == [])
 
 
 # figures ------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_nobody_is_found_in_half_a_year_of_the_whole_country(
     country = Country(installation, 1652, random.Random(26), busy=(1, 5, 14))
     witnesses.append(country)
     regions = [country.codes[i::5] for i in range(5)]
-    plan = [(codes, 2 * i + first, 2 * i + first + 4) for i, codes in enumerate(regions) for first in (0, 13)]
+    plan = [(codes, 2 * i + first, 2 * i + first + 3) for i, codes in enumerate(regions) for first in (0, 14)]
     country.play(26, plan)
     assert len(country.truth.blocks) > 1000
     nobody_is_found(country)
@@ -228,7 +228,7 @@ def test_without_one_rule_the_same_attack_finds_somebody(
     monkeypatch: pytest.MonkeyPatch,
     off: Callable[[pytest.MonkeyPatch, Installation], dict[str, Any]],
 ) -> None:
-    country = ten_weeks(installation, witnesses, **off(monkeypatch, installation))
+    country = ten_weeks(installation, witnesses, dialling=3, **off(monkeypatch, installation))
     claims = attack(country.kept)
     right = [claim for claim in claims if is_right(country, claim)]
     alone = sum(len(phones(left_over(country, claim.of))) == 1 for claim in right if claim.of)

@@ -20,13 +20,13 @@ from gateway import privacy
 from gateway.cli import cli
 from gateway.models.answers import OVERALL, answers
 from gateway.models.places import communes, places
-from gateway.models.rollups import roll
+from gateway.models.rollups import WOMEN, YOUNG, roll
 from gateway.models.rounds import round_indicators
 from gateway.models.services import indicators
 from gateway.privacy import Cell, may_show, shown_beside
 from gateway.scorecard import breakdowns
 from gateway.scorecard.breakdowns import MOST, Breakdown, By, ServiceFigures, TooMany, as_json, breakdown
-from gateway.scorecard.cells import WOMEN, YOUNG, Counts, add, visible_parts
+from gateway.scorecard.cells import Counts, add, visible_parts
 from gateway.scorecard.scopes import WHOLE, scope_of
 from gateway.scorecard.tallies import Figures, NothingToTell, monday, tallies
 from tests.conftest import COMMUNES, Installation

@@ -294,6 +294,14 @@ def test_through_kills_gaps_second_clocks_and_moved_hands_no_period_is_done_twic
     run()
 
 
+@pytest.mark.parametrize(
+    ("now", "night"),
+    [("2026-11-23 00:59", False), ("2026-11-23 01:00", True), ("2026-11-23 04:59", True), ("2026-11-23 05:00", False)],
+)
+def test_what_keeps_others_waiting_is_done_by_night(now: str, night: bool) -> None:
+    assert clock._is_night(at(now), PHNOM_PENH) is night
+
+
 # its rows -----------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from gateway.models.editions import newest, publish, read_edition
@@ -207,7 +207,11 @@ def test_closing_says_what_it_destroys_asks_and_does_it(panel: Browser, installa
     page = panel.read("/admin/rounds/1")
     assert "The round is closed, and its key is destroyed." in page
     assert "State Closed First day 23 Nov 2026 Last day 23 Nov 2026 Raters (n) 12" in page
+    assert "written anew in the background" not in page
     assert not list(installation.keys.folder.glob("round-*"))
+    with installation.store.write() as db:
+        db.execute(update(round_communes).where(round_communes.c.commune == PONLEY).values(forgotten=False))
+    assert "The answers (communes: 1) are still being written anew in the background" in panel.read("/admin/rounds/1")
     assert panel.get("/admin/rounds/1/close").headers["Location"] == "/admin/rounds/1"
     with installation.store.read() as db:
         row = db.execute(select(rounds)).one()

@@ -17,7 +17,7 @@ from gateway.config import FLOOR
 from gateway.models import answers
 from gateway.models.answers import Given
 from gateway.models.releases import blocks, released_phones
-from gateway.scorecard.cells import WOMEN
+from gateway.models.rollups import WOMEN
 from gateway.scorecard.releases import Block, blocks_of, release, total
 from gateway.scorecard.tallies import Figures
 from tests.conftest import COMMUNES, Installation
@@ -264,7 +264,7 @@ def test_a_closing_cut_short_is_repeated_without_harm(village: Village, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gateway.scorecard.rounds.forget_released", cut)
+        patch.setattr("gateway.scorecard.closing.forget_released", cut)
         with pytest.raises(KeyboardInterrupt):
             village.house.close_round(village.round)
     village.rate(range(40, 60), "12345")  # it is still open

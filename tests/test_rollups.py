@@ -18,7 +18,18 @@ from sqlalchemy import Connection, delete, func, select
 
 from gateway.models import answers as model
 from gateway.models.answers import Given, answers, rollup_state, stale_days
-from gateway.models.rollups import SCORES, UNSAID, counted_until, counts, roll, roll_stale, rollups
+from gateway.models.rollups import (
+    PEOPLE,
+    SCORES,
+    UNSAID,
+    counted_until,
+    counts,
+    roll,
+    roll_stale,
+    rollups,
+    round_sums,
+    totals,
+)
 from gateway.models.rounds import rounds
 from gateway.models.store import Store
 from tests.conftest import COMMUNES, Installation
@@ -72,6 +83,11 @@ def must_agree(db: Connection) -> None:
     for row in counts(db, ("service_id",)):
         exact = select(func.count(answers.c.phone.distinct())).where(answers.c.service_id == row.service_id)
         assert row.leads == db.scalar(exact)
+    # what is added up over whole rounds is the same again
+    for extra in ((), ("service_id", "indicator")):
+        by = ("commune", "round_id", *extra)
+        added = totals(db, by, round_id={1}, communes=COMMUNES)
+        assert sorted(map(tuple, added)) == sorted(map(tuple, counts(db, by, people=PEOPLE)))
 
 
 number = st.integers(0, 5)
@@ -94,7 +110,7 @@ def test_a_recount_gives_the_same(installation: Installation, steps: list[tuple[
         if db.execute(select(rounds)).first() is None:
             installation.open_round()
     with installation.store.write() as db:
-        for table in (answers, stale_days, rollups, rollup_state):
+        for table in (answers, stale_days, rollups, round_sums, rollup_state):
             db.execute(delete(table))
     today = FIRST
     for step in steps:

@@ -115,7 +115,9 @@ def test_what_cannot_be_opened_leaves_nothing_behind(
 # the list -----------------------------------------------------------------------------------------
 
 
-def test_the_list_names_communes_states_and_raters_that_may_be_shown(installation: Installation) -> None:
+def test_the_list_names_communes_states_and_raters_that_may_be_shown(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house, today = installation, installation.clock.now.date()
     first = open_one(house, TA_PHOU)
     rate(house, "1234512345")
@@ -128,6 +130,11 @@ def test_the_list_names_communes_states_and_raters_that_may_be_shown(installatio
         found = round_list.listed(db, 10, 0, 10)
         assert round_list.found(db, 99, 10) is None
         assert round_list.found(db, everywhere, 10) == found[0]
+        monkeypatch.setattr(round_list, "MANY", 2)
+        assert [(one.counted, one.raters) for one in round_list.listed(db, 5, 0, 10)] == [
+            (False, None), (True, None), (True, 10)
+        ]  # fmt: skip
+        assert round_list.found(db, everywhere, 5).raters == 9  # type: ignore[union-attr]
     assert [(one.id, one.communes, one.numbers, [name.en for name in one.names], one.raters) for one in found] == [
         (everywhere, 3, (1, 2), ["Tean Kam", "Ta Phou", "Treas"], None),
         (2, 1, (1, 1), ["Ponley"], None),

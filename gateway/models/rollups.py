@@ -40,6 +40,9 @@ from gateway.models.rounds import round_communes, rounds
 from gateway.models.store import insert
 
 SCORES = (1, 2, 3, 4, 5)
+WOMEN = ("woman-15-30", "woman-31")
+YOUNG = ("woman-15-30", "man-15-30")
+PEOPLE = {"female": WOMEN, "young": YOUNG}
 UNSAID = ""
 """The `who` of answers that have none, in rollups."""
 
@@ -55,6 +58,21 @@ rollups = Table(
     Column("channel", Text, primary_key=True),
     *(Column(f"n{score}", Integer, nullable=False) for score in SCORES),
     Column("leads", Integer, nullable=False),  # distinct numbers, each counted at one of its answers
+    sqlite_with_rowid=False,
+)
+
+round_sums = Table(
+    "round_sums",
+    metadata,
+    # the counted days of a round together: what a page of many communes reads
+    Column("commune", ForeignKey("communes.code"), primary_key=True),
+    Column("round_id", ForeignKey("rounds.id"), primary_key=True),
+    Column("service_id", ForeignKey("services.id"), primary_key=True),
+    Column("indicator", Text, primary_key=True),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in (*(f"n{score}" for score in SCORES), "leads", "female", "young")
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -86,7 +104,13 @@ def roll(db: Connection, until: date) -> int:
     here = tuple_(answers.c.commune, answers.c.round_id).in_(going_on)
     new = here & (answers.c.day > before) & (answers.c.day <= until)
     db.execute(delete(rollups).where(rollups.c.day > before, rollups.c.day <= until))
-    return _write(db, new)
+    written = _write(db, new)
+    if before == date.min:
+        db.execute(delete(round_sums))
+        _add_up(db, rollups.c.day <= until)
+    else:
+        _add_up(db, (rollups.c.day > before) & (rollups.c.day <= until))
+    return written
 
 
 def roll_stale(db: Connection, most: int = 500) -> int:
@@ -102,6 +126,9 @@ def roll_stale(db: Connection, most: int = 500) -> int:
     if days:
         db.execute(delete(rollups).where(tuple_(rollups.c.commune, rollups.c.round_id, rollups.c.day).in_(days)))
         _write(db, tuple_(answers.c.commune, answers.c.round_id, answers.c.day).in_(days))
+        pairs = sorted({(commune, round_id) for commune, round_id, _ in days})
+        db.execute(delete(round_sums).where(tuple_(round_sums.c.commune, round_sums.c.round_id).in_(pairs)))
+        _add_up(db, tuple_(rollups.c.commune, rollups.c.round_id).in_(pairs) & (rollups.c.day <= until))
     return len(days)
 
 
@@ -113,9 +140,10 @@ def hold_counts(db: Connection) -> None:
 def count_anew(db: Connection, round_id: int, commune: str) -> None:
     """Counts all days of a commune's round anew, where its answers were written anew; after `hold_counts`."""
     until = counted_until(db)
-    for table in (stale_days, rollups):
+    for table in (stale_days, rollups, round_sums):
         db.execute(delete(table).where(table.c.commune == commune, table.c.round_id == round_id))
     _write(db, (answers.c.commune == commune) & (answers.c.round_id == round_id) & (answers.c.day <= until))
+    _add_up(db, (rollups.c.commune == commune) & (rollups.c.round_id == round_id) & (rollups.c.day <= until))
 
 
 def counts(
@@ -150,23 +178,59 @@ def counts(
         _live(answers.c.day <= until, *which).join(stale_days, and_(*again)),
         _live(answers.c.day > until, *which),
     )
-    names = [*_COUNTS, *(people or {})]
     summed = []
     for source in sources:  # each by itself, which is less to put together
         one = source.subquery()
-        n = sum((one.c[f"n{score}"] for score in SCORES[1:]), one.c.n1)
         keys = [_monday(one.c.day, db.dialect.name) if name == "week" else one.c[name] for name in by]
-        sums = [func.sum(one.c[name]).label(name) for name in _COUNTS]
-        sums.append(func.sum(n).label("n"))
-        sums += [func.sum(case((one.c.who.in_(whos), n), else_=0)).label(name) for name, whos in (people or {}).items()]
-        summed.append(select(*keys, *sums).group_by(*keys))
+        summed.append(select(*keys, *_sums(one, people)).group_by(*keys))
+    return _together(db, by, [*_COUNTS, *(people or {})], *summed)
+
+
+def totals(
+    db: Connection, by: Sequence[str], *, round_id: int | Collection[int], communes: Collection[str], **only: Any
+) -> list[Any]:
+    """The same as `counts` with PEOPLE, without looking at single days, where none of them is stale.
+
+    `by` begins with commune and round; service and indicator may follow.
+    """
+    counted = select(*(round_sums.c[name] for name in (*by, *_COUNTS, *PEOPLE)), _n(round_sums))
+    live = _live(answers.c.day > counted_until(db), *_only(answers, round_id, communes, only)).subquery()
+    keys = [live.c[name] for name in by]
+    since = select(*keys, *_sums(live, PEOPLE)).group_by(*keys)
+    found = _together(
+        db, by, [*_COUNTS, *PEOPLE], counted.where(*_only(round_sums, round_id, communes, only)), since
+    )  # fmt: skip
+    of_rounds = stale_days.c.round_id.in_([round_id] if isinstance(round_id, int) else round_id)
+    pairs = select(stale_days.c.commune, stale_days.c.round_id).where(of_rounds).distinct()
+    stale = {(commune, its) for commune, its in db.execute(pairs) if commune in communes}
+    if not stale:
+        return found
+    again = counts(db, by, round_id=round_id, communes={commune for commune, _ in stale}, people=PEOPLE, **only)
+    kept = [row for row in found if (row.commune, row.round_id) not in stale]
+    return kept + [row for row in again if (row.commune, row.round_id) in stale]
+
+
+def _together(db: Connection, by: Sequence[str], names: Sequence[str], *summed: Select[Any]) -> list[Any]:
+    """Sums of different answers, added up; what comes to nothing is left out."""
     everything = union_all(*summed).subquery()
     keys = [everything.c[name] for name in by]
-    sums = [cast(func.coalesce(func.sum(everything.c[name]), 0), BigInteger).label(name) for name in names]
-    found = select(*keys, *sums).group_by(*keys).order_by(*keys)
-    if keys:
-        found = found.having(func.sum(everything.c.n) > 0)
-    return list(db.execute(found))
+    added = [cast(func.coalesce(func.sum(everything.c[name]), 0), BigInteger).label(name) for name in names]
+    found = select(*keys, *added).group_by(*keys).order_by(*keys)
+    return list(db.execute(found.having(func.sum(everything.c.n) > 0) if keys else found))
+
+
+def _sums(one: Any, people: Mapping[str, Sequence[str]] | None) -> list[ColumnElement[Any]]:
+    """Of counts, of groups of whos, and of all answers (`n`)."""
+    found: list[ColumnElement[Any]] = [func.sum(one.c[name]).label(name) for name in _COUNTS]
+    for name, whos in (people or {}).items():
+        found.append(func.sum(case((one.c.who.in_(whos), _n(one)), else_=0)).label(name))
+    return [*found, func.sum(_n(one)).label("n")]
+
+
+def _n(one: Any) -> ColumnElement[int]:
+    """How many answers a row of counts stands for."""
+    n: ColumnElement[int] = one.c.n1 + one.c.n2 + one.c.n3 + one.c.n4 + one.c.n5
+    return n.label("n")
 
 
 def _monday(day: ColumnElement[date], dialect: str) -> ColumnElement[date]:
@@ -205,3 +269,14 @@ def _write(db: Connection, which: ColumnElement[bool]) -> int:
     together = select(*keys, *sums).group_by(*keys)
     statement = insert(rollups, db.dialect.name).from_select([*_DIMENSIONS, *_COUNTS], together)
     return db.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _add_up(db: Connection, which: ColumnElement[bool]) -> None:
+    """Adds days that were counted to the sums of their rounds."""
+    key = [column.name for column in round_sums.primary_key.columns]
+    names = [*_COUNTS, *PEOPLE]
+    keys = [rollups.c[name] for name in key]
+    new = select(*keys, *_sums(rollups, PEOPLE)[:-1]).where(which).group_by(*keys)
+    statement = insert(round_sums, db.dialect.name).from_select([*key, *names], new)
+    more = {name: round_sums.c[name] + statement.excluded[name] for name in names}
+    db.execute(statement.on_conflict_do_update(index_elements=key, set_=more))

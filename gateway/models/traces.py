@@ -1,9 +1,10 @@
 """What was deleted must be gone from the database's files, too.
 
-SQLite keeps old pages in its write-ahead log, and stale copies of rows in the gaps of pages; PostgreSQL keeps deleted
-rows, with the order in which they came, until something else takes their place, and everything once more in its log
-(pg_wal). So after a round or a poll closed its tables are written anew. What would take long is left for the night;
-what is left stands in `installation`, so that no crash forgets it. docs/privacy.md says what is beyond us.
+SQLite keeps old pages in its write-ahead log, and, in spite of secure_delete, stale copies of rows in the gaps of pages
+(45 of 11,000 deleted rows in a file of 10 MB). PostgreSQL keeps deleted rows, with the order in which they came, until
+something else takes their place, and everything once more in its log (pg_wal). So after a round or a poll closed its
+tables are written anew. What would take long is left for the night; that something is left stands in `installation`,
+so that no crash forgets it. docs/privacy.md says what is beyond us.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 
 REWRITTEN = (
     "answers", "conversations", "inbound", "messages", "released_phones", "near_numbers", "poll_answers", "recorded",
-    "rollups", "stale_days",
+    "rollups", "round_sums", "stale_days",
 )  # fmt: skip
 """The tables of PostgreSQL in which deleted rows would tell who rated what."""
 BY_DAY = {"sqlite": 200_000_000, "postgresql": 30_000_000}
@@ -58,6 +59,27 @@ def leave_no_trace(store: Store, *, at_night: bool = False) -> bool:
         with store.write() as db:
             db.execute(delete(installation).where(installation.c.name == _LEFT, installation.c.value == mark))
     return done
+
+
+def kept_by_server(db: Connection) -> list[str]:
+    """What makes a PostgreSQL keep what was deleted, in words; nothing where it does not, or is none."""
+    if db.dialect.name == "sqlite":
+        return []
+    found = db.execute(text("SELECT name, setting FROM pg_settings"))
+    settings = {row.name: row.setting for row in found}
+    told = []
+    if settings.get("wal_recycle") == "on":
+        told.append("wal_recycle is on")
+    if settings.get("archive_mode", "off") != "off":
+        told.append("its log is archived")
+    may = text(
+        "SELECT has_function_privilege('pg_switch_wal()', 'execute') AND (SELECT rolsuper FROM pg_roles"
+        " WHERE rolname = current_user) OR EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_checkpoint'"
+        " AND pg_has_role(oid, 'member')) AND has_function_privilege('pg_switch_wal()', 'execute')"
+    )
+    if not db.execute(may).scalar_one():
+        told.append("our role may not do pg_switch_wal and CHECKPOINT")
+    return told
 
 
 def _sqlite(store: Store, at_night: bool) -> bool:

@@ -18,11 +18,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.models.answers import OVERALL
-from gateway.models.rollups import SCORES, UNSAID, counts
+from gateway.models.rollups import PEOPLE, SCORES, UNSAID, counts, totals
 from gateway.privacy import Cell, may_show, shown_beside
 
-WOMEN = ("woman-15-30", "woman-31")
-YOUNG = ("woman-15-30", "man-15-30")
 NO_WHO = "unsaid"
 """Who did not want to say, or hung up before it was asked: one part of a breakdown."""
 
@@ -45,21 +43,21 @@ def shown_cells(
     """
     dimensions = PARTING[: PARTING.index(by) + 1] if by in PARTING else ("indicator",) if by else ()
     only = {} if by == "indicator" else {"indicator": OVERALL}
-    people = {"female": WOMEN, "young": YOUNG}
     keys = ("commune", "round_id", "service_id", *dimensions)
-    found = counts(db, keys, round_id=set(rounds.values()), communes=rounds.keys(), people=people, **only)
+    where: dict[str, Any] = {"round_id": set(rounds.values()), "communes": rounds.keys(), **only}
+    found = counts(db, keys, people=PEOPLE, **where) if by in PARTING else totals(db, keys, **where)
     mine = (row for row in found if rounds[row.commune] == row.round_id)
     for (commune, service), rows in groupby(mine, lambda row: (row.commune, row.service_id)):
         cells: dict[tuple[Hashable, ...], Counts] = {}
         for row in rows:
             values = row._mapping
-            where = tuple(NO_WHO if values[name] == UNSAID else values[name] for name in dimensions)
-            cells[where] = add(cells.get(where, _NOTHING), tuple(int(values[name]) for name in _COUNTED))
+            at = tuple(NO_WHO if values[name] == UNSAID else values[name] for name in dimensions)
+            cells[at] = add(cells.get(at, _NOTHING), tuple(int(values[name]) for name in _COUNTED))
         if by in PARTING:
             parts = _summed(cells, len(dimensions) - 1)
             visible = visible_parts(cells, len(dimensions), minimum)
         else:
-            parts = {where[0] if where else None: cell for where, cell in cells.items()}
+            parts = {at[0] if at else None: cell for at, cell in cells.items()}
             visible = {part for part, cell in parts.items() if may_show(_cell(cell), minimum)}
             if by and OVERALL not in visible:  # whoever answers more gave a score: else it would be known as unanimous
                 visible = set()

@@ -171,12 +171,13 @@ def published(
 def named(db: Connection, reader: Reader, today: date, wanted: str) -> set[str]:
     """The communes with a round that somebody may read whose name, district or code is looked for."""
     looked_for = fold(wanted)
-    rows = db.execute(_readable(reader, today, pause(db))) if looked_for else ()
+    if not looked_for:
+        return set()
+    district, c = _DISTRICT.c, places.c
+    names = (round_communes.c.commune, c.name_km, c.name_en, district.name_km, district.name_en)
+    rows = db.execute(_readable(reader, today, pause(db)).with_only_columns(*names).distinct())
     return {
-        row.commune
-        for row in rows
-        if row.commune == looked_for
-        or any(looked_for in fold(name or "") for name in (row.name_km, row.name_en, row.district_km, row.district_en))
+        code for code, *called in rows if code == looked_for or any(looked_for in fold(name or "") for name in called)
     }
 
 
@@ -196,8 +197,11 @@ def read(db: Connection, commune: str, number: int, reader: Reader, today: date)
     return _published(row, days), found
 
 
+_DISTRICT = places.alias()
+
+
 def _readable(reader: Reader, today: date, days: Pause | None) -> Select[Any]:
-    district = places.alias()
+    district = _DISTRICT
     return (
         select(
             rounds.c.id, rounds.c.opened, rounds.c.closed, rounds.c.council_on, rounds.c.public_on,

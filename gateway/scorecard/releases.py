@@ -18,11 +18,10 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, select
 
 from gateway.models.answers import OVERALL, answers
 from gateway.models.releases import blocks, released_phones
-from gateway.models.rollups import SCORES
+from gateway.models.rollups import SCORES, WOMEN, YOUNG
 from gateway.models.rounds import rounds
 from gateway.models.store import insert, insert_many
 from gateway.privacy import Cell, may_show
-from gateway.scorecard.cells import WOMEN, YOUNG
 from gateway.scorecard.tallies import Figures
 
 

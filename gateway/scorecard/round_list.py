@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, func, select
 from gateway.menus.phrases import Name
 from gateway.models.answers import OVERALL, answers
 from gateway.models.conversations import conversations
+from gateway.models.installation import pause
 from gateway.models.messages import Kind, inbound, messages
 from gateway.models.places import communes, places
 from gateway.models.releases import blocks, released_phones
@@ -20,9 +21,12 @@ from gateway.models.rollups import SCORES, counts
 from gateway.models.rounds import near_numbers, round_communes, round_indicators, round_services, rounds
 from gateway.models.services import indicators, services
 from gateway.privacy import Cell, may_show
+from gateway.scorecard.publishing import opens
 
 SOON = timedelta(days=3)
 """So long before its last day a round is marked."""
+MANY = 100
+"""Communes of a round whose raters a list does not count: to count them takes a second where millions rated."""
 NAMED = 4
 """So many communes are named in a list; of more it says how many they are."""
 
@@ -38,11 +42,14 @@ class Listed:
     closed: date | None
     council_on: date | None
     public_on: date | None
+    """From when on councils and everybody see it; a day that falls in the pause is the one after it."""
     communes: int
     numbers: tuple[int, int]
     """The least and the greatest of the communes' own numbers of it."""
     names: tuple[Name, ...]
     """Of the communes, where they are few."""
+    counted: bool
+    """Whether its raters are counted here; a list leaves out rounds of many communes."""
     raters: int | None
     """Of its most rated service; None: not shown."""
 
@@ -95,7 +102,7 @@ def count(db: Connection) -> int:
 def listed(db: Connection, minimum: int, first: int, size: int) -> list[Listed]:
     """So many rounds after skipping the `first` ones: those that are open, then the others, the newest first."""
     some = select(rounds).order_by(rounds.c.closed.is_not(None), rounds.c.opened.desc(), rounds.c.id.desc())
-    return _listed(db, some.offset(first).limit(size), minimum)
+    return _listed(db, some.offset(first).limit(size), minimum, MANY)
 
 
 def found(db: Connection, round_id: int, minimum: int) -> Listed | None:
@@ -114,6 +121,13 @@ def members(db: Connection, round_id: int) -> dict[str, tuple[Name, int]]:
     )
     rows = db.execute(mine.order_by(communes.c.number))
     return {row.commune: (Name(row.name_km, row.name_en, row.name_en), row.number) for row in rows}
+
+
+def still_forgetting(db: Connection, round_id: int) -> int:
+    """The communes of a closed round whose answers are still to be written anew (scorecard/closing.py)."""
+    closed = select(func.count()).select_from(round_communes).join(rounds, rounds.c.id == round_communes.c.round_id)
+    left = closed.where(rounds.c.id == round_id, rounds.c.closed.is_not(None), ~round_communes.c.forgotten)
+    return db.scalar(left) or 0
 
 
 def asked(db: Connection, round_id: int) -> list[Asked]:
@@ -155,7 +169,8 @@ def what_closing_destroys(db: Connection, round_id: int) -> Destroyed:
     )
 
 
-def _listed(db: Connection, some: Select[Any], minimum: int) -> list[Listed]:
+def _listed(db: Connection, some: Select[Any], minimum: int, most: int | None = None) -> list[Listed]:
+    """`most`: the raters of rounds with more communes are not counted."""
     rows = db.execute(some).all()
     ids = [row.id for row in rows]
     of_round = round_communes.c.round_id
@@ -164,12 +179,14 @@ def _listed(db: Connection, some: Select[Any], minimum: int) -> list[Listed]:
     sizes = sizes.where(of_round.in_(ids)).group_by(of_round)
     by_id = {row.round_id: row for row in db.execute(sizes)}
     names = _names(db, [round_id for round_id, row in by_id.items() if row.communes <= NAMED])
-    raters = _raters(db, ids, minimum)
+    counted = [round_id for round_id, row in by_id.items() if most is None or row.communes <= most]
+    raters = _raters(db, counted, minimum)
+    days = pause(db)
     return [
         Listed(
-            row.id, row.opened, row.until, row.closed, row.council_on, row.public_on,
+            row.id, row.opened, row.until, row.closed, opens(row.council_on, days), opens(row.public_on, days),
             by_id[row.id].communes, (by_id[row.id].least, by_id[row.id].most), tuple(names.get(row.id, ())),
-            raters.get(row.id),
+            row.id in counted, raters.get(row.id),
         )
         for row in rows
     ]  # fmt: skip
@@ -193,10 +210,11 @@ def _raters(db: Connection, ids: Collection[int], minimum: int) -> dict[int, int
 
     More cannot be told of one that is closed: whether two of its services were rated by the same phone is destroyed.
     """
+    within = set(db.scalars(select(round_communes.c.commune).where(round_communes.c.round_id.in_(ids))))
+    by = ("round_id", "service_id")
     raters: dict[int, int] = {}
-    for round_id in ids:
-        for row in counts(db, ("service_id",), round_id=round_id, indicator=OVERALL):
-            scores = tuple(int(row[1 + place]) for place in range(len(SCORES)))
-            if may_show(Cell(scores, int(row.leads)), minimum):
-                raters[round_id] = max(sum(scores), raters.get(round_id, 0))
+    for row in counts(db, by, round_id=ids, communes=within, indicator=OVERALL) if ids else ():
+        scores = tuple(int(getattr(row, f"n{score}")) for score in SCORES)
+        if may_show(Cell(scores, int(row.leads)), minimum):
+            raters[row.round_id] = max(sum(scores), raters.get(row.round_id, 0))
     return raters

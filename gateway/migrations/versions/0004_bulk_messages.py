@@ -279,6 +279,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "indicator_id", name=op.f("pk_round_indicators")),
     )
     op.create_table(
+        "round_sums",
+        sa.Column("commune", sa.Text(), nullable=False),
+        sa.Column("round_id", sa.Integer(), nullable=False),
+        sa.Column("service_id", sa.Text(), nullable=False),
+        sa.Column("indicator", sa.Text(), nullable=False),
+        sa.Column("n1", sa.Integer(), nullable=False),
+        sa.Column("n2", sa.Integer(), nullable=False),
+        sa.Column("n3", sa.Integer(), nullable=False),
+        sa.Column("n4", sa.Integer(), nullable=False),
+        sa.Column("n5", sa.Integer(), nullable=False),
+        sa.Column("leads", sa.Integer(), nullable=False),
+        sa.Column("female", sa.Integer(), nullable=False),
+        sa.Column("young", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["commune"], ["communes.code"], name=op.f("fk_round_sums_commune")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_round_sums_round_id")),
+        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_round_sums_service_id")),
+        sa.PrimaryKeyConstraint("commune", "round_id", "service_id", "indicator", name=op.f("pk_round_sums")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "staff_communes",
         sa.Column("staff_id", sa.Integer(), nullable=False),
         sa.Column("commune", sa.Text(), nullable=False),
