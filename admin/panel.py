@@ -171,6 +171,13 @@ def blueprint(
         abort(404)
 
     access.add_routes(panel, store, sessions, limits, now)
+    _add_pages(panel, settings, store, keys, now)
+    _add_refusals(panel, store)
+    return panel
+
+
+def _add_pages(panel: Blueprint, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime]) -> None:
+    """The groups of pages, each of a module of its own."""
     tallies.add_routes(panel, store, settings, now)
     rounds.add_routes(panel, store, settings, keys, now)
     services.add_routes(panel, store, now)
@@ -187,9 +194,6 @@ def blueprint(
     logins.add_routes(panel, store)
     volunteers.add_routes(panel, store, settings, keys, now)
     record.add_routes(panel, store, settings, keys, now)
-
-    _add_refusals(panel, store)
-    return panel
 
 
 def _add_refusals(panel: Blueprint, store: Store) -> None:

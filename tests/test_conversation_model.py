@@ -35,15 +35,13 @@ from gateway.menus import days, flows
 from gateway.menus.engine import Screen
 from gateway.menus.phrases import Name, Words
 from gateway.menus.wording import render
-from gateway.models import editions
-from gateway.models.answers import answers, stale_days
+from gateway.models import editions, metadata
+from gateway.models.answers import answers
 from gateway.models.callers import callers
 from gateway.models.contacts import contacts
-from gateway.models.conversations import conversations
 from gateway.models.forums import forum_replies, forums
 from gateway.models.places import communes
-from gateway.models.rollups import rollups
-from gateway.models.rounds import near_numbers, round_communes, round_indicators, round_services, rounds
+from gateway.models.rounds import rounds
 from gateway.models.services import indicators, services
 from gateway.providers.base import UssdEnd, UssdStep
 from tests.conftest import COMMUNES, Clock, Installation
@@ -889,22 +887,8 @@ def notices(language: str) -> Iterator[str]:
 def empty(house: Installation) -> None:
     """As it was at the beginning, with no round and nobody known."""
     with house.store.write() as db:
-        for table in (
-            forum_replies,
-            forums,
-            contacts,
-            answers,
-            stale_days,
-            conversations,
-            callers,
-            rollups,
-            near_numbers,
-            round_services,
-            round_indicators,
-            round_communes,
-            rounds,
-            indicators,
-        ):
+        of_rounds = [t for t in metadata.sorted_tables if any(key.column.table is rounds for key in t.foreign_keys)]
+        for table in (forum_replies, forums, contacts, *reversed(of_rounds), rounds, indicators, callers):
             db.execute(delete(table))
         for place, (one, title) in enumerate(QUESTIONS.items()):
             texts = dict.fromkeys(("text_km", "text_latn", "text_en"), title)

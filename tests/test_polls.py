@@ -32,7 +32,6 @@ from gateway.models.installation import set_pause
 from gateway.models.messages import Kind, State, inbound, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as table
-from gateway.models.store import Store
 from gateway.privacy import HASH_BYTES
 from gateway.providers.base import InboundSms
 from gateway.providers.simulator import SimulatorSender

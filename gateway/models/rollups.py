@@ -103,13 +103,14 @@ def roll(db: Connection, until: date) -> int:
     # by commune and round, as the index has them: a day is found without looking at all that was ever answered
     here = tuple_(answers.c.commune, answers.c.round_id).in_(going_on)
     new = here & (answers.c.day > before) & (answers.c.day <= until)
-    db.execute(delete(rollups).where(rollups.c.day > before, rollups.c.day <= until))
+    those = tuple_(rollups.c.commune, rollups.c.round_id).in_(going_on) & (rollups.c.day > before)
+    db.execute(delete(rollups).where(those, rollups.c.day <= until))
     written = _write(db, new)
     if before == date.min:
         db.execute(delete(round_sums))
         _add_up(db, rollups.c.day <= until)
     else:
-        _add_up(db, (rollups.c.day > before) & (rollups.c.day <= until))
+        _add_up(db, those & (rollups.c.day <= until))
     return written
 
 

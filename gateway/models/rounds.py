@@ -83,7 +83,7 @@ NEIGHBOURS = 5
 30 million numbers there are, two are neighbours on one day in seven, three on one in 20,000, five never. But a shop
 sells SIM cards by the pack, so that two or three of them in a village mean nothing."""
 _many = near_numbers.c.numbers >= literal_column(str(NEIGHBOURS))  # a literal: only so is the index used
-Index("ix_near_numbers_many", near_numbers.c.round_id, sqlite_where=_many, postgresql_where=_many)
+Index("ix_near_numbers_many", near_numbers.c.round_id, near_numbers.c.day, sqlite_where=_many, postgresql_where=_many)
 
 
 @dataclass(frozen=True)

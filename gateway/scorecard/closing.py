@@ -94,6 +94,10 @@ def finish(store: Store, keys: Keys, *, at_night: bool = False) -> int:
 
 def write_anew(db: Connection, round_id: int, commune: str) -> None:
     """Writes a commune's answers of a closed round anew: other hashes, another order, fewer days."""
+    c = round_communes.c
+    of_commune = (c.round_id == round_id) & (c.commune == commune)
+    if db.scalar(select(c.forgotten).where(of_commune).with_for_update()) is not False:
+        return  # somebody else was faster: rows read before that must not be written once more
     hold_counts(db)
     mine = (answers.c.round_id == round_id) & (answers.c.commune == commune)
     days = kept_days(db, round_id, commune)
@@ -107,11 +111,11 @@ def write_anew(db: Connection, round_id: int, commune: str) -> None:
         question = row["service_id"], row["indicator"]
         row["rater"], row["phone"] = (other(row[name], *question) for name in ("rater", "phone"))
         row["day"] = days.get((row["channel"], row["day"]), row["day"])
+    note_left(db)
     db.execute(delete(answers).where(mine))
     insert_many(db, answers, sorted(rows, key=lambda row: row["rater"]), [column.name for column in answers.columns])
     count_anew(db, round_id, commune)
-    c = round_communes.c
-    db.execute(update(round_communes).where(c.round_id == round_id, c.commune == commune).values(forgotten=True))
+    db.execute(update(round_communes).where(of_commune).values(forgotten=True))
 
 
 def kept_days(db: Connection, round_id: int, commune: str) -> Days:

@@ -1,9 +1,10 @@
 """What leaves the programme: released blocks, frozen (DESIGN.md, Ratings and what leaves the programme).
 
-A block is the current answers for one service of one commune's round, from enough numbers that stand in no earlier
-block of that round and service. Whoever keeps every block and every sum of blocks finds no two figures whose
+A block is the current answers to one question of one commune's round, from enough numbers that stand in no earlier
+block of that round and question. Whoever keeps every block and every sum of blocks finds no two figures whose
 difference stands on fewer numbers: a number is in one block at most, wherever it moved between two answers, and what
 it answers or withdraws later changes nothing that was told. What is not enough, or unanimous, waits for more.
+Every exit, and what an attacker makes of all of them together: docs/releases.md.
 """
 
 from __future__ import annotations

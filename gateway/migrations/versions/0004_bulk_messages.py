@@ -220,7 +220,7 @@ def upgrade() -> None:
     with op.batch_alter_table("near_numbers", schema=None) as batch_op:
         batch_op.create_index(
             "ix_near_numbers_many",
-            ["round_id"],
+            ["round_id", "day"],
             unique=False,
             sqlite_where=sa.text("numbers >= 5"),
             postgresql_where=sa.text("numbers >= 5"),
