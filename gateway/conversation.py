@@ -131,6 +131,7 @@ class Conversations:
         screen = talk.screen
         change: dict[str, Any] = {}
         rated, who, round_id = _listed(row.rated), row.who, row.round_id
+        rounds: list[int] = [round_id] if round_id is not None else []
         try:
             for asked in talk.effects:
                 if who is not None and _begins_anew(asked):  # somebody stepped back over who they are
@@ -144,9 +145,11 @@ class Conversations:
                 if isinstance(effect, Save):
                     rated.append(f"{effect.service}{_OF}{effect.indicator or OVERALL}")
                     round_id = effect.round_id
+                    rounds.append(round_id)
                     change |= {"rated": _joined(rated), "round_id": round_id}
                 elif isinstance(effect, Record):
                     round_id = change["round_id"] = effect.respondent.round_id
+                    rounds.append(round_id)
                 elif isinstance(effect, Identify):
                     who = change["who"] = effect.who
         except (answers.RoundClosed, ForumChanged) as refused:
@@ -154,6 +157,8 @@ class Conversations:
             talk.transcript.clear()  # what is not kept is not kept here either
         change |= {"transcript": _joined(talk.transcript), "page": talk.page, "inputs": count}
         change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now(), "request": step.request}
+        if others := set(rounds) - {round_id}:  # it goes when the first of them closes
+            change["rounds_before"] = row.rounds_before + "".join(f"|{one}|" for one in sorted(others))
         if offset != row.offset:
             change |= {"facts": facts.to_json(), "offset": offset}
         db.execute(update(conversations).where(conversations.c.id == row.id).values(change))

@@ -340,7 +340,7 @@ def _exposing(shown: Sequence[bool], parts: Sequence[Mapping[tuple[int, ...], Ce
         times = [(1 << len(wheres)) - 1]  # the cells that are counted never, once, twice …
         for classes in added:
             times = [kept & ~classes | more & classes for kept, more in zip([*times, 0], [0, *times], strict=True)]
-        left: list[Cell] = []
+        mixed: list[tuple[list[int], int]] = []
         concerned: list[int] = []
         for group, its in zip(groups, there, strict=True):
             counted = [often for often, cells in enumerate(times) if cells & its]
@@ -349,9 +349,10 @@ def _exposing(shown: Sequence[bool], parts: Sequence[Mapping[tuple[int, ...], Ce
             if counted and counted[-1]:
                 concerned += [i for i in group if shown[i]]
             if len(counted) == 2:
-                more = times[counted[1]]
-                left += [cell for i in group for where, cell in parts[i].items() if cell.n and bit[where] & more]
+                mixed.append((group, times[counted[1]]))
         else:
+            once_more = ((i, cells) for group, cells in mixed for i in group)
+            left = [cell for i, cells in once_more for where, cell in parts[i].items() if cell.n and bit[where] & cells]
             if left and not may_show(_summed(left), minimum):
                 return concerned or [i for i, one in enumerate(shown) if one]
     return []

@@ -456,6 +456,22 @@ def rated_in(house: Installation, round_id: int) -> list[tuple[str, str, int, st
 
 
 @both_ways
+def test_a_call_that_rated_in_two_rounds_goes_with_the_first_that_closes(known: Installation, provider: str) -> None:
+    known.close_round(1)
+    here, there = known.open_round(TA_PHOU), known.open_round(*(code for code in COMMUNES if code != TA_PHOU))
+    call = Call(known, provider)
+    call.dial()
+    call.type("2", "5", "0", "0")  # back over who and score
+    assert call.type("8").text.startswith("Menu:")
+    call.type("2", "1", "2", "4", "2")
+    assert {len(rated_in(known, here)), len(rated_in(known, there))} == {1}
+    known.clock.forward(hours=1)
+    known.close_round(here)
+    with known.store.read() as db:
+        assert db.scalars(select(conversations.c.rated)).all() == []
+
+
+@both_ways
 def test_not_withdrawing_keeps_everything(known: Installation, provider: str) -> None:
     calls(known, "2*5*1")
     call = Call(known, provider)

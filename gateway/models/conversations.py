@@ -40,6 +40,7 @@ conversations = Table(
     Column("caller", Hash, nullable=False),
     Column("channel", Text, nullable=False),
     Column("round_id", ForeignKey("rounds.id"), index=True),  # the round it may write to: they go together
+    Column("rounds_before", Text, nullable=False, server_default=text("''")),  # others that it wrote to: `|3||5|`
     Column("facts", Text, nullable=False),
     Column("offset", Integer, nullable=False),  # inputs of the provider's path that came before these facts
     Column("inputs", Integer, nullable=False),  # inputs received in all, 0 and 9 counted
@@ -69,11 +70,11 @@ def purge_round(db: Connection, round_id: int, now: datetime) -> None:
     Those that may still be on the line leave the provider's session id, and nothing else: without it their next
     request would look like a path dialled at once, and its digits like a rating.
     """
-    mine = conversations.c.round_id == round_id
+    mine = (conversations.c.round_id == round_id) | conversations.c.rounds_before.contains(f"|{round_id}|")
     blank = {
         "caller": bytes(HASH_BYTES), "round_id": None, "facts": "", "offset": 0, "inputs": 0, "transcript": "",
         "page": 0, "request": None, "answer": "", "ended": True, "rated": "", "who": None, "resumed": True,
-        "touched": now,
+        "rounds_before": "", "touched": now,
     }  # fmt: skip
     on_the_line = conversations.c.touched > now - SESSION
     db.execute(update(conversations).where(mine, on_the_line).values(blank))

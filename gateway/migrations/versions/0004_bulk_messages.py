@@ -430,6 +430,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("seen", sa.Date(), nullable=True))
 
     with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("rounds_before", sa.Text(), server_default=sa.text("('')"), nullable=False))
         batch_op.add_column(sa.Column("who", sa.Text(), nullable=True))
 
     with op.batch_alter_table("inbound", schema=None) as batch_op:
