@@ -30,6 +30,8 @@ from gateway.providers.base import UssdStep
 from gateway.scorecard import publishing, rated, rounds
 
 LOGIN = "demo"
+COLLEAGUE = "dara"
+"""Who approves what the demonstration's login wrote; with the same password."""
 COUNCIL = "council"
 """The login of a council, with the same password."""
 COMMUNES = ("010303", "010407", "010806", "010807")
@@ -108,8 +110,9 @@ def prepare(settings: Settings, store: Store) -> Handed:
     with store.write() as db:
         if not staff.add_member(db, LOGIN, "admin", handed.password, one_time=False):
             staff.reset_password(db, LOGIN, handed.password, one_time=False)
-        logins.add(db, COUNCIL, "council", [COMMUNES[2]])
-        staff.reset_password(db, COUNCIL, handed.password, one_time=False)
+        for name, role, communes in ((COLLEAGUE, "staff", ()), (COUNCIL, "council", COMMUNES[2:3])):
+            logins.add(db, name, role, communes)
+            staff.reset_password(db, name, handed.password, one_time=False)
         mark_demo(db)
     return handed
 
@@ -152,7 +155,7 @@ def seed(settings: Settings, store: Store, today: date) -> None:
         with store.write() as db:  # before there are councillors: nothing goes out by itself
             publishing.publish(db, settings, round_id, None, clock.now)
     clock.set(today, 0)
-    rounds.open_round(store, keys, COMMUNES, today, clock.now)
+    rounds.open_round(store, keys, COMMUNES, today, clock.now, indicators=())  # the shortest way, for who tries it
     with store.write() as db:
         demo_people.seed(db, keys, settings, callers, today, clock.now)
 

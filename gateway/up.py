@@ -103,6 +103,7 @@ def _greeting(settings: Settings, password: str | None, handed: demo.Handed | No
         lines.append(f"  its login        admin, password {password} (shown this once)")
     if handed:
         lines.append(f"  its login        {demo.LOGIN}, password {handed.password}")
+        lines.append(f"  who approves     {demo.COLLEAGUE}, the same password (nobody approves what is their own)")
         lines.append(f"  as a council     {demo.COUNCIL}, the same password")
         lines.append(f"  public results   {settings.address}/results/")
         lines += [
