@@ -78,11 +78,20 @@ def take(address: str, folder: Path) -> None:
             page = browser.new_page(viewport=size)
             log_in(page, address, password, language)
             page.goto(f"{address}/admin/tallies?commune=010407&round=2&lang={language}")
+            page.evaluate("document.querySelector('h1').scrollIntoView()")
             page.screenshot(path=PICTURES / f"{name}.png")
             page.close()
+        page = browser.new_page(viewport=PHONE)
+        page.goto(f"{address}/results/010806/1?lang=km")
+        page.screenshot(path=PICTURES / "results-km-phone.png")
+        page.close()
         page = browser.new_page(viewport=SHEET)
         log_in(page, address, password)
         report(page, address)
+        page.set_viewport_size(DESKTOP)
+        for name in ("forums", "broadcasts"):  # the forum of the demonstration, and its invitation
+            page.goto(f"{address}/admin/{name}/1")
+            page.screenshot(path=PICTURES / f"{name}-en.png")
         browser.close()
 
 
