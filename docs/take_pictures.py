@@ -78,7 +78,7 @@ def take(address: str, folder: Path) -> None:
             page = browser.new_page(viewport=size)
             log_in(page, address, password, language)
             page.goto(f"{address}/admin/tallies?commune=010407&round=2&lang={language}")
-            page.evaluate("document.querySelector('h1').scrollIntoView()")
+            page.evaluate("document.querySelector('h1').scrollIntoView({behavior: 'instant'})")
             page.screenshot(path=PICTURES / f"{name}.png")
             page.close()
         page = browser.new_page(viewport=PHONE)
