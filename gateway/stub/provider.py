@@ -171,8 +171,3 @@ def _faulty(answer: Answer, fault: str) -> Answer | None:
     if fault == ERRORED:
         return as_text(500, "Internal Server Error\n")
     return replace(answer, drips=True) if fault == DRIPPED else answer
-
-
-def not_found() -> Answer:
-    """For an address that a provider does not have."""
-    return as_text(404, "Not Found\n")
