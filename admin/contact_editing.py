@@ -30,7 +30,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     """`/admin/contacts/new`, `/admin/contacts/<id>`, `/admin/contacts/<id>/remove`."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     def form_page(form: Form, errors: dict[str, Phrase], row: Row[Any] | None = None, known: int | None = None) -> str:
         with store.read() as db:

@@ -143,7 +143,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             with store.write() as db:
                 if not drop_upload(db, upload):  # pressed twice
                     return too_late()
-                done = contact_intake.take_in(db, keys, reading, moment.astimezone(settings.zone).date(), moment)
+                done = contact_intake.take_in(db, keys, reading, settings.day(moment), moment)
         except BadFile as bad:
             return files.form(kept.said, {}, bad), 422
         counts = {fate.name.lower(): str(done.count(fate)) for fate in Fate}

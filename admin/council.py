@@ -44,7 +44,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     """`/admin/council?commune=CODE`, `/admin/council/<commune>/<round>`."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     def page(commune: str | None, status: int = 200, **values: Any) -> tuple[str, int]:
         values = {"typed": {}, "errors": {}} | values

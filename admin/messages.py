@@ -53,6 +53,7 @@ KINDS: Mapping[Kind, Words] = {
     Kind.REMINDER: _("Reminder"),
     Kind.TALLY: _("Weekly tally"),
     Kind.POLL: _("Poll"),
+    Kind.CHECK: _("Check of a promise"),
     Kind.RESULT: _("Result"),
     Kind.ANNOUNCEMENT: _("Announcement"),
 }

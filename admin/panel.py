@@ -8,7 +8,7 @@ this.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, url_for
@@ -48,29 +48,33 @@ from gateway.models.installation import is_demo, pause
 from gateway.models.staff import Member
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
+from gateway.times import utc_now
 
 _ = Words
 
-NAV: tuple[tuple[str, Words], ...] = (
-    ("admin.tallies", _("Tallies")),
-    ("admin.rounds", _("Rounds")),
-    ("admin.forums", _("Forums")),
-    ("admin.broadcasts", _("Broadcasts")),
-    ("admin.polls", _("Polls")),
-    ("admin.weekly", _("Weekly tallies")),
-    ("admin.contacts", _("Contacts")),
-    ("admin.messages", _("Messages")),
-    ("admin.logins", _("Logins")),
-    ("admin.council", _("Your commune")),
-)
-"""What stands at the top of every page, in this order."""
+NAV: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
+    (_("Figures"), (
+        ("admin.tallies", _("Tallies")),
+        ("admin.rounds", _("Rounds")),
+        ("admin.weekly", _("Weekly tallies")),
+        ("admin.council", _("Your commune")),
+    )),
+    (_("Meeting people"), (
+        ("admin.forums", _("Forums")),
+    )),
+    (_("Messages"), (
+        ("admin.broadcasts", _("Broadcasts")),
+        ("admin.polls", _("Polls")),
+        ("admin.messages", _("Messages")),
+        ("admin.contacts", _("Contacts")),
+    )),
+    (_("Programme"), (
+        ("admin.logins", _("Logins")),
+    )),
+)  # fmt: skip
+"""What stands at the top of every page: pages by what they are for, in this order."""
 LARGEST = {"admin.contacts_brought": contact_files.MOST_BYTES + 64 * 1024}
 """Bytes of a form with a file, by its page; others are as small as a webhook's (`MAX_CONTENT_LENGTH`)."""
-
-
-def utc_now() -> datetime:
-    """The time, aware."""
-    return datetime.now(UTC)
 
 
 def set_up(app: Flask, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime] = utc_now) -> None:
@@ -151,9 +155,9 @@ def blueprint(
             "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
-            "nav": [line for line in NAV if member and rights.may_open(member.role, line[0])],
+            "nav": _nav(member) if member else [],
             "may_open": lambda endpoint: bool(member and rights.may_open(member.role, endpoint)),
-            "pause": days if days and days[1] >= now().astimezone(settings.zone).date() else None,
+            "pause": days if days and days[1] >= settings.day(now()) else None,
             "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         }
 
@@ -174,6 +178,12 @@ def blueprint(
     _add_pages(panel, settings, store, keys, now)
     _add_refusals(panel, store)
     return panel
+
+
+def _nav(member: Member) -> list[tuple[Words, list[tuple[str, Words]]]]:
+    """The pages that a member may open, in their groups; a group without any is left out."""
+    groups = ((title, [line for line in lines if rights.may_open(member.role, line[0])]) for title, lines in NAV)
+    return [(title, lines) for title, lines in groups if lines]
 
 
 def _add_pages(panel: Blueprint, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime]) -> None:

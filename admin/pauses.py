@@ -46,7 +46,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     """`/admin/pause`: everybody sees it, an admin sets it."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     def must_be_admin() -> None:
         if current_user.member.role != "admin":

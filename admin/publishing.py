@@ -71,7 +71,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     """`/admin/rounds/<id>/publish`, `…/unpublish`, `…/text`."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     def state_of(db: Connection, round_id: int) -> State:
         row, standing = _found(db, round_id), publishing.standing(db, round_id)

@@ -65,7 +65,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     """`/admin/record?commune=CODE`, `/admin/record/undo`."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     @panel.get("/record", endpoint="record")
     def page() -> str:

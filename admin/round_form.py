@@ -164,7 +164,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     """`/admin/rounds/new`."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     @panel.get("/rounds/new", endpoint="rounds_new")
     def empty() -> str:

@@ -41,7 +41,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     minimum = max(settings.min_raters, FLOOR)
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     @panel.get("/rounds", endpoint="rounds")
     def page() -> str:

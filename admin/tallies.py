@@ -99,7 +99,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         if asked.by not in offered(scope) or (asked.week and len(scope.rounds) > MOST):
             abort(404)
         by = asked.parted or (By.INDICATOR if len(scope.rounds) <= MOST else None)
-        today = now().astimezone(settings.zone).date()
+        today = settings.day(now())
         told = breakdown(db, scope, by, settings.min_raters, today)
         return scope, of_week(told, asked.week) if asked.week else told
 

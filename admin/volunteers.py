@@ -67,7 +67,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     """`/admin/volunteers`, `/admin/volunteers/new`, `/admin/volunteers/<id>` and its deeds."""
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     def form_page(
         typed: Mapping[str, str], errors: Mapping[str, Phrase], row: Row[Any] | None = None,

@@ -236,7 +236,7 @@ def _typed(kind: Any, value: Any) -> Any:
 
 def _settle(db: Connection, keys: Keys, settings: Settings, now: datetime) -> tuple[int, int]:
     """What must not come back: rounds and polls whose keys are gone, messages that may have gone out since."""
-    day = now.astimezone(settings.zone).date()
+    day = settings.day(now)
     lost = _without_key(db, keys, rounds.rounds)
     db.execute(update(rounds.rounds).where(rounds.rounds.c.id.in_(lost)).values(closed=day))
     db.execute(update(rounds.round_communes).where(rounds.round_communes.c.round_id.in_(lost)).values(open=False))

@@ -14,13 +14,13 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from gateway.config import Settings
-from gateway.conversation import utc_now
 from gateway.models.installation import is_demo
 from gateway.models.messages import Draft, Kind, State, messages, write
 from gateway.models.store import Store, StoreProblem
 from gateway.models.traces import kept_by_server
 from gateway.privacy import KeyProblem, Keys
 from gateway.routing import choose
+from gateway.times import utc_now
 from gateway.workers.policy import QUIET_TO, is_quiet
 from gateway.workers.wakeups import WakeUps
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -134,6 +135,7 @@ class Settings(BaseSettings):
     caller_cost: str = ""
     price_per_segment: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     second_approval: bool = True
+    second_factor: bool = True
 
     # what is kept, and for how long
     inbound_days: Days = 7
@@ -324,6 +326,10 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The programme's time zone."""
         return ZoneInfo(self.timezone)
+
+    def day(self, moment: datetime) -> date:
+        """The day of a moment where the programme is."""
+        return moment.astimezone(self.zone).date()
 
 
 def load(**changes: object) -> Settings:

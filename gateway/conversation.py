@@ -10,7 +10,7 @@ import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
 import structlog
@@ -34,17 +34,13 @@ from gateway.phones import calling_code
 from gateway.privacy import Keys
 from gateway.providers.base import UssdEnd, UssdStep
 from gateway.text import SMS, USSD
+from gateway.times import utc_now
 
 _ = Words
 log = structlog.get_logger()
 
 REDIAL = timedelta(minutes=10)
 """So long after a dropped session its talk is taken up again (DOMAIN.md, Rules, 3)."""
-
-
-def utc_now() -> datetime:
-    """The time, aware."""
-    return datetime.now(UTC)
 
 
 class Conversations:
@@ -97,7 +93,7 @@ class Conversations:
         resumed = frozen is not None
         if frozen is None:
             known = find_caller(db, caller) or Caller(None, None)
-            note_seen(db, caller, known, self._now().astimezone(self._settings.zone).date())
+            note_seen(db, caller, known, self._settings.day(self._now()))
             usual: dict[str, Any] = {
                 "edition": editions.newest(db), "language": known.language or self._settings.default_language,
                 "commune": known.commune, "cost": self._settings.caller_cost, "menus": flows.VERSION,

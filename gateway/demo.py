@@ -106,7 +106,7 @@ def prepare(settings: Settings, store: Store) -> Handed:
     with store.read() as db:
         if is_demo(db):
             return handed
-    seed(settings, store, datetime.now(UTC).astimezone(settings.zone).date())
+    seed(settings, store, settings.day(datetime.now(UTC)))
     with store.write() as db:
         if not staff.add_member(db, LOGIN, "admin", handed.password, one_time=False):
             staff.reset_password(db, LOGIN, handed.password, one_time=False)

@@ -143,4 +143,4 @@ class Effects:
         return said is not None
 
     def _today(self) -> date:
-        return self._now().astimezone(self._settings.zone).date()
+        return self._settings.day(self._now())

@@ -14,10 +14,10 @@ import structlog
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from gateway.config import Settings
-from gateway.conversation import utc_now
 from gateway.models.messages import Move, messages, move, opt_out, receipts
 from gateway.models.store import Store, insert, insert_new
 from gateway.providers.base import Delivery, Reason, Receipt
+from gateway.times import utc_now
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -23,6 +23,7 @@ from gateway.scorecard import publishing, tallies
 from gateway.scorecard.publishing import Published, Reader
 from gateway.scorecard.results import Results, ServiceResult
 from gateway.scorecard.tallies import Figures, ServiceTally, Tally
+from gateway.times import utc_now
 from gateway.wording import LANGUAGES, Sentence, Wording, spoken
 
 _ = Sentence
@@ -43,17 +44,12 @@ SCALE = {
 """The words of the I-SAF scorecard (DOMAIN.md, Services)."""
 
 
-def utc_now() -> datetime:
-    """The time, aware."""
-    return datetime.now(UTC)
-
-
 def blueprint(settings: Settings, store: Store, now: Callable[[], datetime] = utc_now) -> Blueprint:
     """`/results/`, `/results/<commune>/<round>`, `/results.json`."""
     public = Blueprint("results", __name__, template_folder="templates")
 
     def today() -> date:
-        return now().astimezone(settings.zone).date()
+        return settings.day(now())
 
     def wording() -> Wording:
         return Wording(spoken(request.args.get("lang"), settings.default_language), settings.zone)

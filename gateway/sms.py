@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.config import Language, Settings
-from gateway.conversation import Conversations, utc_now
+from gateway.conversation import Conversations
 from gateway.menus.engine import Screen
 from gateway.menus.keywords import Keyword, Said, understand
 from gateway.menus.phrases import Words
@@ -32,6 +32,7 @@ from gateway.providers.base import InboundSms, InboxCheck, OptOut, UssdStep
 from gateway.questions import Question, Questions
 from gateway.routing import choose
 from gateway.scorecard import cards
+from gateway.times import utc_now
 
 _ = Words
 log = structlog.get_logger()
@@ -246,4 +247,4 @@ class SmsDesk:
         return (caller.language if caller else None) or self._settings.default_language
 
     def _today(self) -> Any:
-        return self._now().astimezone(self._settings.zone).date()
+        return self._settings.day(self._now())

@@ -103,7 +103,12 @@ def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
-    return config.load(data_dir=tmp_path, database_url=database_url, africastalking_webhook_tokens=(TOKEN,))
+    return config.load(
+        data_dir=tmp_path,
+        database_url=database_url,
+        africastalking_webhook_tokens=(TOKEN,),
+        second_factor=False,  # tests/test_second_factor.py is of it
+    )
 
 
 @pytest.fixture

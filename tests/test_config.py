@@ -47,7 +47,13 @@ class TestVariables:
 
     def test_none_is_unheard_of(self) -> None:
         kept = {"INBOUND_DAYS", "RSVP_DAYS", "MESSAGE_DAYS", "CALLER_MONTHS"}
-        more = {"SIMULATOR_RATE", "SECOND_APPROVAL", *kept, *(name for name in FIELDS if name.startswith("HTTP_"))}
+        more = {
+            "SIMULATOR_RATE",
+            "SECOND_APPROVAL",
+            "SECOND_FACTOR",
+            *kept,
+            *(name for name in FIELDS if name.startswith("HTTP_")),
+        }
         assert set(FIELDS) == {*NAMES, *more}
 
     def test_every_provider_has_a_rate(self) -> None:

@@ -18,11 +18,11 @@ from redis import Redis
 from sqlalchemy import select, update
 
 from gateway import valkey
-from gateway.conversation import utc_now
 from gateway.models.broadcasts import Stage
 from gateway.models.messages import Kind, State
 from gateway.models.pace import paces
 from gateway.providers.base import Outgoing
+from gateway.times import utc_now
 from gateway.workers import pace as pace_module
 from gateway.workers.outbox import MICRO_BATCH
 from gateway.workers.pace import TAKE, Grant, Pace, granted

@@ -1,7 +1,7 @@
 """`python moved.py worker`: a role of the gateway by a clock of its own; CHAOS_CLOCK names a file with its lead.
 
 The file holds seconds, and is read at each look at the time, so that the clock can be moved while the role runs.
-Nothing but the gateway's own time is moved (`gateway.conversation.utc_now`): leases, due times, quiet hours.
+Nothing but the gateway's own time is moved (`gateway.times.utc_now`): leases, due times, quiet hours.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gateway import conversation
+from gateway import times
 
 CLOCK = "CHAOS_CLOCK"
-_true_now = conversation.utc_now
+_true_now = times.utc_now
 
 
 def moved_now() -> datetime:
@@ -22,7 +22,7 @@ def moved_now() -> datetime:
 
 
 if __name__ == "__main__":
-    conversation.utc_now = moved_now  # before the modules that take it from there are loaded
+    times.utc_now = moved_now  # before the modules that take it from there are loaded
     from gateway.cli import main
 
     main()

@@ -41,6 +41,7 @@ def draft(
     expires: datetime | None = None,
     forum: int | None = None,
     poll: int | None = None,
+    commitment: int | None = None,
     key: str | None = None,
 ) -> int:
     """Keeps a draft, whatever is wrong with it yet; returns its id, or that of the one that has its key already.
@@ -48,8 +49,8 @@ def draft(
     No `start`: it goes as soon as it is approved. No `expires`: three days after it can leave.
     """
     values = _written(Plan(kind, title, tidy(texts), audience, start, expires)) | {
-        "key": key, "forum": forum, "poll": poll, "stage": Stage.DRAFT, "author": author, "editor": author,
-        "created": now, "changed": now,
+        "key": key, "forum": forum, "poll": poll, "commitment": commitment, "stage": Stage.DRAFT, "author": author,
+        "editor": author, "created": now, "changed": now,
     }  # fmt: skip
     statement = insert(broadcasts, db.dialect.name).values(values).on_conflict_do_nothing(index_elements=["key"])
     made: int | None = db.scalar(statement.returning(broadcasts.c.id))

@@ -73,7 +73,7 @@ def import_contacts(file: Path, dry_run: bool, group: str | None, role: str | No
             done = contact_intake.plan(db, reading)
     else:
         with store.write() as db:
-            done = contact_intake.take_in(db, keys, reading, now.astimezone(settings.zone).date(), now)
+            done = contact_intake.take_in(db, keys, reading, settings.day(now), now)
     click.echo(contact_intake.report(done, dry_run))
 
 
@@ -103,7 +103,7 @@ def tally(commune: str | None, number: int | None, week: str | None, by: str | N
         raise click.UsageError("--week and --by: one breakdown at a time; --by week tells all weeks")
     settings = load()
     minimum = settings.min_raters
-    today = datetime.now(UTC).astimezone(settings.zone).date()
+    today = settings.day(datetime.now(UTC))
     with ready_store(settings).read() as db:
         if by:
             if commune is not None:
@@ -149,7 +149,7 @@ def report(codes: tuple[str, ...], number: int, file: Path, lang: Language | Non
     except OSError as error:
         raise Told(f"{file} cannot be written ({error.strerror})") from None
     click.echo(f"Report of round {number}, {', '.join(found.results.communes)}: {file}")
-    if paused and paused[0] <= datetime.now(UTC).astimezone(settings.zone).date() <= paused[1]:
+    if paused and paused[0] <= settings.day(datetime.now(UTC)) <= paused[1]:
         click.echo(f"There is a pause until {paused[1]}: hand it to nobody outside before its end.", err=True)
 
 

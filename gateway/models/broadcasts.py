@@ -33,6 +33,7 @@ broadcasts = Table(
     Column("audience", Text, nullable=False),  # JSON
     Column("forum", ForeignKey("forums.id"), index=True),
     Column("poll", ForeignKey("polls.id"), index=True),
+    Column("commitment", ForeignKey("commitments.id"), index=True),  # asked about, or what came of it
     Column("stage", Text, nullable=False),
     Column("author", ForeignKey("staff.id")),  # None: the clock, or the operator
     Column("editor", ForeignKey("staff.id")),  # who changed it last: as much an author

@@ -41,6 +41,7 @@ conversations = Table(
     Column("channel", Text, nullable=False),
     Column("round_id", ForeignKey("rounds.id"), index=True),  # the round it may write to: they go together
     Column("rounds_before", Text, nullable=False, server_default=text("''")),  # others that it wrote to: `|3||5|`
+    Column("checks", Text, nullable=False, server_default=text("''")),  # it answered: `|3||5|`; it goes with them
     Column("facts", Text, nullable=False),
     Column("offset", Integer, nullable=False),  # inputs of the provider's path that came before these facts
     Column("inputs", Integer, nullable=False),  # inputs received in all, 0 and 9 counted

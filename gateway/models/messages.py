@@ -113,14 +113,16 @@ class Kind(enum.StrEnum):
     TALLY = "tally"
     """A council's weekly figures."""
     POLL = "poll"
+    CHECK = "check"
+    """Was a promise kept?"""
     RESULT = "result"
     """What came of a forum or a promise."""
     ANNOUNCEMENT = "announcement"
 
 
 PRIORITY = {Kind.ANSWER: 0, Kind.TEST: 1, Kind.URGENT: 2, Kind.NOTICE: 3, Kind.INVITATION: 5, Kind.REMINDER: 4,
-            Kind.TALLY: 5, Kind.POLL: 5, Kind.RESULT: 5, Kind.ANNOUNCEMENT: 5}  # fmt: skip
-PAUSED = frozenset({Kind.INVITATION, Kind.REMINDER, Kind.TALLY, Kind.POLL, Kind.RESULT})
+            Kind.TALLY: 5, Kind.POLL: 5, Kind.CHECK: 5, Kind.RESULT: 5, Kind.ANNOUNCEMENT: 5}  # fmt: skip
+PAUSED = frozenset({Kind.INVITATION, Kind.REMINDER, Kind.TALLY, Kind.POLL, Kind.CHECK, Kind.RESULT})
 """What does not leave between the two dates of a pause (DOMAIN.md, Privacy)."""
 
 messages = Table(

@@ -34,6 +34,7 @@ services = Table(
     Column("short_en", Text, nullable=False, server_default=text("''")),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("sensitive", Boolean, nullable=False, server_default=false()),
+    Column("comments", Boolean, nullable=False, server_default=false()),  # taken on it; a sensitive one's by an admin
     UniqueConstraint("number"),
     # 8 opens the menu, 9 is "more", 0 is "back"; from 10 on a number is typed as it stands
     CheckConstraint("number BETWEEN 1 AND 7 OR number BETWEEN 10 AND 99", name="number"),

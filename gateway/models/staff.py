@@ -16,16 +16,18 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Integer,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
     delete,
     select,
+    text,
     update,
 )
 from sqlalchemy.sql.expression import false, true
 
-from gateway.models.base import Moment, metadata
+from gateway.models.base import Hash, Moment, metadata
 from gateway.models.store import insert, insert_new
 
 staff = Table(
@@ -39,6 +41,10 @@ staff = Table(
     Column("language", Text, nullable=False, server_default="km"),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("last_login", Moment),
+    # the secret of the authenticator's app, sealed; None: no second factor yet
+    Column("factor", LargeBinary),
+    Column("factor_key", Integer),
+    Column("factor_step", Integer, nullable=False, server_default="0"),  # of the last code used: none is used twice
     UniqueConstraint("name"),
     CheckConstraint("role IN ('admin', 'staff', 'council', 'volunteer')", name="role"),
 )
@@ -46,9 +52,38 @@ staff = Table(
 staff_communes = Table(
     "staff_communes",
     metadata,
-    # whose figures a council's login sees; where a volunteer's login records
+    # whose figures a council's login sees; where a volunteer's login records; staff without any see all
     Column("staff_id", ForeignKey("staff.id"), primary_key=True),
     Column("commune", ForeignKey("communes.code"), primary_key=True),
+)
+
+staff_codes = Table(
+    "staff_codes",
+    metadata,
+    # printed codes, each for one login without the app; those used are gone
+    Column("staff_id", ForeignKey("staff.id", ondelete="CASCADE"), primary_key=True),
+    Column("code", Hash, primary_key=True),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    # a link by which somebody sets a first password; gone once it was used
+    Column("token", Hash, primary_key=True),
+    Column("staff_id", ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expires", Moment, nullable=False),
+    Column("by", ForeignKey("staff.id")),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    # a login in a browser; gone when it ended
+    Column("id", Hash, primary_key=True),  # of the secret in the cookie
+    Column("staff_id", ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("began", Moment, nullable=False),
+    Column("seen", Moment, nullable=False),
+    Column("browser", Text, nullable=False, server_default=text("''")),  # its name, for who looks at the list
 )
 
 _hasher = PasswordHasher()

@@ -55,7 +55,7 @@ def told(db: Connection, settings: Settings, commune: str, today: date, most: in
     return [
         Told(row.week, tuple(weekly_words.from_json(row.lines)))
         for row in db.execute(mine)
-        if (opens(row.created.astimezone(settings.zone).date(), days) or today) <= today
+        if (opens(settings.day(row.created), days) or today) <= today
     ]
 
 
@@ -72,7 +72,7 @@ def reply(
 
     The same words about the same thing are kept once.
     """
-    today, words = now.astimezone(settings.zone).date(), text.strip()
+    today, words = settings.day(now), text.strip()
     round_id, week = None, today - timedelta(days=today.weekday())
     if isinstance(about, date):
         week = about

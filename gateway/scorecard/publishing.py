@@ -90,7 +90,7 @@ def publish(db: Connection, settings: Settings, round_id: int, member: int | Non
 
     False when that was done before: its days stay. Raises Unpublishable.
     """
-    today = now.astimezone(settings.zone).date()
+    today = settings.day(now)
     row = db.execute(select(rounds).where(rounds.c.id == round_id).with_for_update()).first()
     if row is None:
         raise Unpublishable(Why.GONE)

@@ -326,4 +326,4 @@ def _due_at(week: date, settings: Settings) -> datetime:
 
 
 def _today(now: datetime, settings: Settings) -> date:
-    return now.astimezone(settings.zone).date()
+    return settings.day(now)

@@ -19,13 +19,13 @@ import structlog
 
 from gateway.bulk import polls
 from gateway.config import Settings
-from gateway.conversation import utc_now
 from gateway.forums import times as forum_times
 from gateway.models import pace
 from gateway.models.editions import beginning
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
 from gateway.scorecard import closing, weekly
+from gateway.times import utc_now
 from gateway.workers.housekeeping import count_days, purge
 
 log = structlog.get_logger()

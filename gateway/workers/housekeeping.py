@@ -73,7 +73,7 @@ def rules(settings: Settings, now: datetime) -> tuple[Rule, ...]:
         .where(or_(planned.c.starts > now, polls.c.id.is_not(None) & polls.c.closed.is_(None)))
     )
     over = m.broadcast.is_(None) | m.broadcast.not_in(goes_on)
-    idle = callers.c.seen < _months_before(now.astimezone(settings.zone).date(), settings.caller_months)
+    idle = callers.c.seen < _months_before(settings.day(now), settings.caller_months)
     replies = timedelta(days=rsvps)
     return (
         _rows(f"SMS that came in, after {words} days", inbound, inbound.c.received < ago(words)),

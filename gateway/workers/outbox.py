@@ -22,7 +22,6 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from gateway import routing
 from gateway.config import Settings
-from gateway.conversation import utc_now
 from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.installation import is_paused
 from gateway.models.messages import (
@@ -42,6 +41,7 @@ from gateway.models.store import Store
 from gateway.privacy import KeyProblem, Keys
 from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
 from gateway.receipts import apply_kept
+from gateway.times import utc_now
 from gateway.workers.journal import HANDS_OVER_SECONDS, SLOTS, Journal, take_over
 from gateway.workers.pace import Pace
 from gateway.workers.policy import kinds_now, retry_after

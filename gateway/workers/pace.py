@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection, func, select, update
 
 from gateway.config import Settings
-from gateway.conversation import utc_now
 from gateway.models.pace import paces
 from gateway.models.store import Store, insert, insert_new
+from gateway.times import utc_now
 from gateway.workers.wakeups import PATIENCE_SECONDS, PAUSE_SECONDS
 
 log = structlog.get_logger()

@@ -14,12 +14,12 @@ import structlog
 from sqlalchemy import Connection, Row, select, update
 
 from gateway.config import Settings
-from gateway.conversation import utc_now
 from gateway.models.messages import State, messages, number_of
 from gateway.models.store import Store
 from gateway.privacy import KeyProblem, Keys
 from gateway.providers.base import Doubtful, Receipt, Sender
 from gateway.receipts import apply
+from gateway.times import utc_now
 
 log = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""Comments in people's own words: taken, cleaned, told."""

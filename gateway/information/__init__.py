@@ -1,0 +1,1 @@
+"""Information pages: written by staff, read on the phone."""
