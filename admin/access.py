@@ -1,9 +1,10 @@
-"""Logging in and out, one's own password, one's language."""
+"""Logging in, in one step or two, and out; one's own password, one's language."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -13,13 +14,16 @@ from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField  # type: ignore[import-untyped]
 
+from admin import audit
 from admin.limits import Limits
 from admin.rights import first_page
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES
+from gateway import second_factor
 from gateway.menus.phrases import Words
 from gateway.models import staff
 from gateway.models.store import Store
+from gateway.privacy import Keys
 
 _ = Words
 log = structlog.get_logger()
@@ -33,6 +37,12 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
 
     name = StringField()
     password = PasswordField()
+
+
+class CodeForm(FlaskForm):  # type: ignore[misc]
+    """A code of the second factor."""
+
+    code = StringField()
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]
@@ -58,19 +68,51 @@ def complaint(new: str, again: str) -> Words | None:
     return None
 
 
-def add_routes(
-    panel: Blueprint,
-    store: Store,
-    sessions: Sessions,
-    limits: Limits,
-    now: Callable[[], datetime],
-) -> None:
-    """`/admin/login`, `/admin/logout`, `/admin/password`, `/admin/language`."""
+@dataclass(frozen=True)
+class Door:
+    """What everybody passes who comes in."""
 
-    def too_many(until: datetime) -> Response:
+    store: Store
+    keys: Keys
+    sessions: Sessions
+    limits: Limits
+    now: Callable[[], datetime]
+
+    def enter(self, member: staff.Member, wanted: str | None) -> Response:
+        """Logs in, and leads on: to the form that was kept, to the page that was wanted, or to the first one.
+
+        What comes before all of these (a password of one's own, a second factor) the guard asks for.
+        """
+        if request.args.get("lang") in LANGUAGES:  # chosen just now, on this page
+            with self.store.write() as db:
+                staff.speak(db, member.id, request.args["lang"])
+        self.sessions.begin(member)
+        log.info("panel.login", member=member.id)
+        form = self.sessions.take_form()
+        target = url_for("admin.kept", upload=form) if form else inside(wanted, member.role)
+        return redirect(url_for("admin.password", next=target) if member.one_time else target)
+
+    def shut_until(self, name: str, *, code: bool = False) -> Response | None:
+        """Counts a try; the page that says how long to wait, when there were too many."""
+        until = self.limits.refused_until(name, request.remote_addr or "", code=code)
+        if until is None:
+            return None
         page = render_template("admin/error.html", what="too many", again=until)
-        seconds = max(1, math.ceil((until - now()).total_seconds()))
+        seconds = max(1, math.ceil((until - self.now()).total_seconds()))
         return Response(page, 429, {"Retry-After": str(seconds)}, content_type="text/html; charset=utf-8")
+
+    def knows(self, member: staff.Member, typed: str) -> bool:
+        """Whether somebody who is logged in says the password once more, or a code."""
+        with self.store.read() as db:
+            if staff.verify(db, member.name, typed) is not None:
+                return True
+        with self.store.write() as db:
+            return second_factor.use(db, self.keys, member.id, typed, self.now())
+
+
+def add_routes(panel: Blueprint, door: Door) -> None:
+    """`/admin/login`, `/admin/login/code`, `/admin/logout`, `/admin/password`, `/admin/language`."""
+    store, sessions, limits = door.store, door.sessions, door.limits
 
     @panel.route("/login", methods=["GET", "POST"])
     def login() -> Response | tuple[str, int]:
@@ -81,47 +123,25 @@ def add_routes(
         if not form.validate_on_submit():
             return render_template("admin/login.html", form=form, wrong=False), 200
         name = (form.name.data or "").strip()
-        if until := limits.refused_until(name, request.remote_addr or ""):
-            return too_many(until)
+        if wait := door.shut_until(name):
+            return wait
         with store.read() as db:
             member = staff.verify(db, name, form.password.data or "")
+            tried = staff.id_of(db, name)
         if member is None:
             log.warning("panel.login_refused")
+            audit.tell(member=tried)
             return render_template("admin/login.html", form=form, wrong=True), 401
+        if member.has_factor:  # whoever has one is asked, whether the programme wants it or not
+            sessions.begin_half(member)
+            return redirect(url_for("admin.login_code", lang=request.args.get("lang"), next=wanted))
         limits.forget(name)
-        if request.args.get("lang") in LANGUAGES:  # chosen just now, on this page
-            with store.write() as db:
-                staff.speak(db, member.id, request.args["lang"])
-        sessions.begin(member)
-        log.info("panel.login", member=member.id)
-        target = inside(wanted, member.role)
-        return redirect(url_for("admin.password", next=target) if member.one_time else target)
+        return door.enter(member, wanted)
 
     @panel.post("/logout")
     def logout() -> Response:
         sessions.end()
         return redirect(url_for("admin.login"))
-
-    @panel.route("/password", methods=["GET", "POST"])
-    def password() -> Response | tuple[str, int]:
-        member: staff.Member = current_user.member
-        form = PasswordForm()
-        wrong = None
-        if form.validate_on_submit():
-            if until := limits.refused_until(member.name, request.remote_addr or ""):
-                return too_many(until)
-            wrong = _refused(store, member, form)
-            if wrong is None:
-                with store.write() as db:
-                    staff.reset_password(db, member.name, form.new.data, one_time=False)
-                    changed = staff.find_member(db, member.id)
-                assert changed is not None  # in one transaction
-                sessions.renew(changed)
-                log.info("panel.password_changed", member=member.id)
-                flash(_("Your password was changed.").msgid)
-                return redirect(inside(request.args.get("next"), member.role))
-        page = render_template("admin/password.html", form=form, wrong=wrong, shortest=SHORTEST)
-        return page, 422 if wrong else 200
 
     @panel.post("/language")
     def language() -> Response:
@@ -130,6 +150,64 @@ def add_routes(
             with store.write() as db:
                 staff.speak(db, current_user.member.id, wish)
         return redirect(inside(request.form.get("back"), current_user.member.role))
+
+    _add_code(panel, door)
+    _add_password(panel, door)
+
+
+def _add_code(panel: Blueprint, door: Door) -> None:
+    """The second step of a login, where there is one."""
+    store, sessions, limits = door.store, door.sessions, door.limits
+
+    @panel.route("/login/code", methods=["GET", "POST"], endpoint="login_code")
+    def code() -> Response | tuple[str, int]:
+        wanted = request.args.get("next")
+        if current_user.is_authenticated:
+            return redirect(inside(wanted, current_user.member.role))
+        member = sessions.half()
+        if member is None:
+            flash(_("Enter your name and password again: a code is waited for five minutes.").msgid)
+            return redirect(url_for("admin.login", lang=request.args.get("lang"), next=wanted))
+        form = CodeForm()
+        if not form.validate_on_submit():
+            return render_template("admin/login_code.html", form=form, wrong=False), 200
+        if wait := door.shut_until(member.name, code=True):
+            return wait
+        with store.write() as db:
+            opens = second_factor.use(db, door.keys, member.id, form.code.data or "", door.now())
+            left = second_factor.codes_left(db, member.id)
+        if not opens:
+            log.warning("panel.code_refused", member=member.id)
+            audit.tell(member=member.id)
+            return render_template("admin/login_code.html", form=form, wrong=True), 401
+        limits.forget(member.name)
+        if len(second_factor.digits(form.code.data)) == second_factor.PRINTED_DIGITS:
+            flash(_("A printed code was used. Codes that are left: {n}.", n=str(left)).msgid)
+        return door.enter(member, wanted)
+
+
+def _add_password(panel: Blueprint, door: Door) -> None:
+    """One's own password."""
+    store, sessions = door.store, door.sessions
+
+    @panel.route("/password", methods=["GET", "POST"])
+    def password() -> Response | tuple[str, int]:
+        member: staff.Member = current_user.member
+        form = PasswordForm()
+        wrong = None
+        if form.validate_on_submit():
+            if wait := door.shut_until(member.name):
+                return wait
+            wrong = _refused(store, member, form)
+            if wrong is None:
+                with store.write() as db:
+                    staff.choose_password(db, member.id, form.new.data)
+                sessions.renew(member)
+                log.info("panel.password_changed", member=member.id)
+                flash(_("Your password was changed.").msgid)
+                return redirect(inside(request.args.get("next"), member.role))
+        page = render_template("admin/password.html", form=form, wrong=wrong, shortest=SHORTEST)
+        return page, 422 if wrong else 200
 
 
 def _refused(store: Store, member: staff.Member, form: PasswordForm) -> Words | None:

@@ -12,6 +12,7 @@ from flask_login import current_user
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from admin import audit
 from admin.broadcast_form import found, version
 from admin.wording import SPOKEN
 from gateway.bulk import broadcasts as bulk
@@ -53,6 +54,8 @@ def add_routes(
         target, done = DEEDS.get(deed) or abort(404)
         with store.read() as db:
             found(db, broadcast)
+        if deed == "approve" and (size := _size()):
+            audit.tell(people=size.recipients, parts=size.parts)
         try:
             with store.write() as db:
                 _do(db, settings, deed, broadcast, now())
@@ -79,6 +82,7 @@ def add_routes(
         except NotPossible as problem:
             return shown(broadcast, problem.complaints, **typed), 422
         at_once = _("The test is on its way. It should arrive within a minute.")
+        audit.tell(languages=chosen)
         flash((at_once if start <= now() else _("The test comes in the morning: nothing is sent at night.")).msgid)
         return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
 

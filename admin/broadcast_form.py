@@ -13,6 +13,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, Row, func, select
 from werkzeug.wrappers import Response
 
+from admin import audit, scope
 from admin.complaints import said
 from admin.messages import KINDS
 from admin.tallies import programme
@@ -105,9 +106,10 @@ def choice(db: Connection) -> Choice:
     )
     people = select(contacts.c.commune, func.count()).where(contacts.c.role == Role.PERSON).group_by(contacts.c.commune)
     counts = {row[0]: row[1] for row in db.execute(people)}
-    in_order = members.group_by(groups.c.id, groups.c.name).order_by(groups.c.name)
+    in_order, seen = members.group_by(groups.c.id, groups.c.name).order_by(groups.c.name), scope.groups_seen(db)
+    rows = [row for row in db.execute(in_order) if seen is None or row.id in seen]
     return Choice(
-        {str(row.id): _("{name} ({n})", name=row.name, n=str(row.n)) for row in db.execute(in_order)},
+        {str(row.id): _("{name} ({n})", name=row.name, n=str(row.n)) for row in rows},
         {one.code: _("{name} ({n})", name=one.name, n=str(counts.get(one.code, 0))) for one in programme(db)},
     )
 
@@ -151,6 +153,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         return render_template(
             "admin/broadcast_form.html", form=form, row=row, groups=chosen.groups.items(),
             errors={one.about: said(one, wording) for one in complaints or []}, communes=chosen.communes.items(),
+            told=bool(row and bulk.plan_of(row).audience.told),
             kinds=[(str(one), KINDS[one]) for one in bulk.CHOSEN], default=settings.default_language,
             known=[f"{{{name}}}" for name in placeholders.KNOWN], **_counted(db, settings, form),
         )  # fmt: skip
@@ -169,6 +172,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
                 made, complaints = _keep_new(db, settings, plan, form.once, now())
             if complaints:
                 return page(db, form, complaints=complaints), 422
+        audit.tell(name=plan.title)
         return redirect(url_for("admin.broadcasts_one", broadcast=made))
 
     @panel.get("/broadcasts/<int:broadcast>/edit", endpoint="broadcasts_edit")
@@ -185,12 +189,16 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         with store.write() as db:
             row = own(db, broadcast)
             plan, complaints = form.plan(settings, choice(db))
+            told = bulk.plan_of(row).audience.told  # of a promise: no form shows them, and none loses them
+            plan = replace(plan, audience=replace(plan.audience, told=told))
             twice = row.editor == current_user.member.id and bulk.plan_of(row) == plan  # a second click
             if not complaints and not twice:
                 complaints = _change(db, settings, broadcast, plan, version(), now())
                 form.seen = row.changed.isoformat()  # whoever is told of another's change may save again
             if complaints:
                 return page(db, form, row, complaints), 422
+        if plan.title != row.title:
+            audit.tell(before=row.title, after=plan.title)
         return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
 
     @panel.post("/broadcasts/<int:broadcast>/cheaper", endpoint="broadcasts_cheaper")

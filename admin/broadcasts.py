@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from flask_login import current_user
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy.sql.expression import true
 
-from admin import broadcast_deeds, broadcast_form
+from admin import broadcast_deeds, broadcast_form, scope
 from admin.broadcast_form import found, named
 from admin.complaints import said
 from admin.messages import BADLY, KINDS, REASONS, STATES, WELL
@@ -132,11 +133,17 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     broadcast_deeds.add_routes(panel, store, settings, keys, now, shown)
 
 
+def _seen(db: Connection) -> ColumnElement[bool]:
+    seen = scope.broadcasts_seen(db)
+    return true() if seen is None else broadcasts.c.id.in_(seen)
+
+
 def _counts(db: Connection) -> dict[str, int]:
-    statement = select(broadcasts.c.stage, func.count()).group_by(broadcasts.c.stage)
+    statement = select(broadcasts.c.stage, func.count()).where(_seen(db)).group_by(broadcasts.c.stage)
     return {row[0]: row[1] for row in db.execute(statement)}
 
 
 def _listed(db: Connection, stage: str | None, page: int) -> list[Row[Any]]:
-    newest = select(broadcasts).order_by(broadcasts.c.id.desc()).offset((page - 1) * PAGE).limit(PAGE)
+    newest = select(broadcasts).where(_seen(db)).order_by(broadcasts.c.id.desc())
+    newest = newest.offset((page - 1) * PAGE).limit(PAGE)
     return list(db.execute(newest if stage is None else newest.where(broadcasts.c.stage == stage)))

@@ -10,6 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from admin import audit
 from admin.contact_form import ROLES
 from admin.contact_lines import wording_for
 from admin.flaws import said
@@ -66,7 +67,8 @@ class Files:
     def mine(self, upload: str) -> Upload | None:
         """A file that whoever is logged in brought within the hour."""
         with self._store.read() as db:
-            return find_upload(db, self._keys, upload, current_user.member.id, self._now())
+            found = find_upload(db, self._keys, upload, current_user.member.id, self._now())
+        return found if found and "consent" in found.said else None  # else it is one of places
 
     def form(self, typed: Mapping[str, str], errors: Mapping[str, Phrase], bad: BadFile | None = None) -> str:
         """The page to choose a file, with what is wrong with the one just brought."""
@@ -108,6 +110,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             return files.form(typed, {}, bad), 422
         with store.write() as db:
             kept = keep(db, keys, current_user.member.id, name, typed, upload.text, now())
+        audit.tell(name=name)
         return redirect(url_for("admin.contacts_look", upload=kept))
 
     def too_late() -> Response:
@@ -147,6 +150,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         except BadFile as bad:
             return files.form(kept.said, {}, bad), 422
         counts = {fate.name.lower(): str(done.count(fate)) for fate in Fate}
+        audit.tell(new=counts["new"], changed=counts["changed"])
         flash(wording_for(settings)(TAKEN_IN.given(**counts)))
         return redirect(url_for("admin.contacts"))
 

@@ -10,6 +10,8 @@ from flask import request
 from sqlalchemy import Connection, Row
 
 from admin.flaws import FLAWS, said
+from admin.scope import groups_seen
+from admin.scope import mine as own_communes
 from admin.tallies import programme
 from gateway.config import LANGUAGES, Settings
 from gateway.contacts import groups
@@ -64,6 +66,11 @@ class Form:
         }
         return cls(**kept, groups=tuple(str(group) for group, _name in inside))
 
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What can be changed, by field (`editing`)."""
+        return {name: value for name, value in vars(self).items() if name != "number"}
+
     def details(self, choice: Choice, *, agreed: bool = False) -> tuple[Details, dict[str, Phrase]]:
         """What it means, and what is wrong with it, by field."""
         errors: dict[str, Phrase] = {}
@@ -80,7 +87,9 @@ class Form:
             commune=self.commune if self.commune in choice.communes else None,
             **texts,
         )
-        missing = {name: FLAWS[flaw] for name, flaw in lacking(details, agreed=agreed).items()}
+        missing: dict[str, Phrase] = {name: FLAWS[flaw] for name, flaw in lacking(details, agreed=agreed).items()}
+        if choice.limited and details.commune is None:
+            missing["commune"] = _("Choose one of your communes.")
         return details, missing | errors
 
     def e164(self, settings: Settings) -> str:
@@ -98,11 +107,20 @@ class Choice:
 
     communes: Mapping[str, Phrase]
     groups: Mapping[str, Phrase]
+    limited: bool = False
+    """Whether a commune must be chosen: who has communes of their own sees nobody without one."""
+
+
+def groups_listed(db: Connection) -> list[groups.Group]:
+    """The groups that who is logged in may see."""
+    seen = groups_seen(db)
+    return [group for group in groups.listed(db) if seen is None or group.id in seen]
 
 
 def choice(db: Connection, row: Row[Any] | None = None) -> Choice:
-    """The programme's communes, a contact's own, all groups."""
+    """The programme's communes, a contact's own, all groups; to whom has communes of their own: of these."""
     communes: dict[str, Phrase] = {one.code: one.name for one in programme(db)}
     if row and row.commune:
         communes.setdefault(row.commune, Name(row.name_km, row.name_en, row.name_en))
-    return Choice(communes, {str(group.id): group.name for group in groups.listed(db)})
+    named: dict[str, Phrase] = {str(group.id): group.name for group in groups_listed(db)}
+    return Choice(communes, named, own_communes(db) is not None)

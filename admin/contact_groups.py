@@ -9,6 +9,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from admin import audit, editing, scope
+from admin.contact_form import groups_listed
 from admin.contact_lines import LAST_ID, PAGE, lines, pages_of
 from admin.flaws import said
 from gateway.config import Settings
@@ -17,6 +19,7 @@ from gateway.contacts.contacts import Refused, mobile
 from gateway.contacts.groups import Group
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.contacts import Wanted, contact_of, find_contact
+from gateway.models.contacts import groups as table
 from gateway.models.store import Store
 from gateway.privacy import Keys
 
@@ -33,7 +36,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     def list_page(typed: str, errors: dict[str, Phrase]) -> str:
         with store.read() as db:
-            return render_template("admin/groups.html", groups=groups.listed(db), typed=typed, errors=errors)
+            return render_template("admin/groups.html", groups=groups_listed(db), typed=typed, errors=errors)
 
     @panel.get("/contacts/groups", endpoint="contacts_groups")
     def page() -> str:
@@ -45,6 +48,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         try:
             with store.write() as db:
                 group = groups.make(db, groups.name_of(typed), now())
+            audit.tell(name=groups.name_of(typed))
         except Refused as refusal:
             return list_page(typed, {"name": said(refusal)}), 422
         return redirect(url_for("admin.contacts_group", group=group))
@@ -55,7 +59,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             page, pages = pages_of(its.members)
             return render_template(
                 "admin/group.html",
-                group=its, lines=lines(db, keys, Wanted(group=group), (page - 1) * PAGE), page=page, pages=pages,
+                version=editing.digest({"name": its.name}), group=its, lines=lines(db, keys, Wanted(group=group), (page - 1) * PAGE), page=page, pages=pages,
                 uses=groups.uses(db, group, now()), errors=errors, number=number,
                 name=its.name if name is None else name,
             )  # fmt: skip
@@ -69,9 +73,16 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         typed = request.form.get("name", "")
         try:
             with store.write() as db:
-                groups.rename(db, found(db, group).id, groups.name_of(typed))
+                editing.hold(db, table, min(group, LAST_ID))
+                before = found(db, group).name
+                errors = editing.meanwhile({"name": before}, {"name": typed})
+                if not errors:
+                    groups.rename(db, group, groups.name_of(typed))
         except Refused as refusal:
-            return group_page(group, {"name": said(refusal)}, name=typed), 422
+            errors = {"name": said(refusal)}
+        if errors:
+            return group_page(group, errors, name=typed), 422
+        audit.tell(before=before, after=groups.name_of(typed))
         flash(_("The group has a new name.").msgid)
         return redirect(url_for("admin.contacts_group", group=group))
 
@@ -103,7 +114,7 @@ def _add_membership(
             except Refused as refusal:
                 error = said(refusal)
             else:
-                if contact:
+                if contact and scope.is_mine(db, "contact", contact):
                     groups.join(db, contact, group)
                 else:
                     error = _("This number is not among the contacts.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, request
+from flask import abort, render_template, request
 from flask_login import current_user
 from sqlalchemy import Connection, Row
 
 from admin.contact_form import ROLES
+from admin.scope import groups_seen
 from admin.wording import Wording, spoken
 from gateway.config import Settings
 from gateway.contacts import groups
@@ -41,8 +42,10 @@ class Line:
 def lines(db: Connection, keys: Keys, wanted: Wanted, first: int, size: int = PAGE) -> list[Line]:
     """So many contacts as staff see them."""
     rows = listed_contacts(db, wanted, first, size)
-    inside = groups.groups_of(db, [row.id for row in rows])
-    return [line(keys, row, inside.get(row.id, [])) for row in rows]
+    inside, seen = groups.groups_of(db, [row.id for row in rows]), groups_seen(db)
+    return [
+        line(keys, row, [one for one in inside.get(row.id, []) if seen is None or one[0] in seen]) for row in rows
+    ]
 
 
 def line(keys: Keys, row: Row[Any], inside: list[tuple[int, str]]) -> Line:
@@ -53,6 +56,17 @@ def line(keys: Keys, row: Row[Any], inside: list[tuple[int, str]]) -> Line:
         number = None
     commune = Name(row.name_km, row.name_en, row.name_en) if row.commune else None
     return Line(row.id, row.name, row.address, number, ROLES[row.role], commune, row.stopped, inside)
+
+
+def numbered(keys: Keys, row: Row[Any], name: str, back: str) -> str:
+    """The page that shows a number in full, once: of a contact or of a message. The audit log keeps who asked."""
+    if row.number is None:
+        abort(404)
+    try:
+        number = keys.open_number(Sealed(row.number_key, row.number))
+    except KeyProblem:
+        number = None
+    return render_template("admin/number.html", number=number, name=name, back=back)
 
 
 def found(db: Connection, contact: int) -> Row[Any]:

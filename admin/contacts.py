@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from admin import contact_editing, contact_files, contact_groups
-from admin.contact_form import ROLES, Form
+from admin import contact_editing, contact_files, contact_groups, scope
+from admin.contact_form import ROLES, Form, groups_listed
 from admin.contact_lines import LAST_ID, PAGE, lines, pages_of, wording_for
 from admin.flaws import said
 from gateway.config import Settings
-from gateway.contacts import groups
 from gateway.contacts.contacts import Refused
 from gateway.menus.phrases import Name, Words
 from gateway.models.contacts import (
@@ -47,15 +47,17 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             text=given.get("text", ""),
         )
         with store.read() as db:
-            everybody = count_contacts(db)
-            total = everybody if wanted == Wanted() else count_contacts(db, wanted)
+            wanted = replace(wanted, within=scope.mine(db))
+            all_ = Wanted(within=wanted.within)
+            everybody = count_contacts(db, all_)
+            total = everybody if wanted == all_ else count_contacts(db, wanted)
             number, pages = pages_of(total)
             return render_template(
                 "admin/contacts.html",
                 lines=lines(db, keys, wanted, (number - 1) * PAGE),
                 wanted=wanted, everybody=everybody, total=total, page=number, pages=pages, roles=ROLES,
-                groups={str(one.id): one.name for one in groups.listed(db)},
-                communes={code: Name(km, en, en) for code, km, en in communes_of_contacts(db)},
+                groups={str(one.id): one.name for one in groups_listed(db)},
+                communes={code: Name(km, en, en) for code, km, en in communes_of_contacts(db, wanted.within)},
                 sms_number=settings.sms_number,
             )  # fmt: skip
 
@@ -68,6 +70,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             return redirect(url_for("admin.contacts"))
         with store.read() as db:
             contact = contact_of(db, keys.lookup(number))
+            if contact and not scope.is_mine(db, "contact", contact):
+                contact = None
             stopped = has_opted_out(db, keys.lookup(number))
         if contact:
             return redirect(url_for("admin.contacts_one", contact=contact))

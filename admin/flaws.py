@@ -1,4 +1,4 @@
-"""What can be wrong with a contact, a group or a file of them, as the panel says it."""
+"""What can be wrong with a contact, a group or a file of them or of places, as the panel says it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gateway.contacts import lists as contact_lists
 from gateway.contacts.contacts import Refused
 from gateway.contacts.sheets import Problem
 from gateway.menus.phrases import Words
+from gateway.places import PlaceFlaw
 
 _ = Words
 
@@ -46,6 +47,13 @@ FLAWS: Mapping[enum.StrEnum, Words] = {
     contact_lists.ListFlaw.NO_CONSENTS: _(
         "{n} of them are new people without a consent. Write where and when they agreed: below, or in a column."
     ),
+    PlaceFlaw.NO_COLUMNS: _("Columns that are missing: {missing}. It needs {columns}. Is the first line the header?"),
+    PlaceFlaw.CODE: _("A code has 2, 4, 6 or 8 digits, as text. Did the spreadsheet take away a leading 0?"),
+    PlaceFlaw.LEVEL: _("A code of {digits} digits is a {level}."),
+    PlaceFlaw.TWICE: _("It stands on line {line} too."),
+    PlaceFlaw.NOWHERE: _("{above}, in which it lies, is not known and not in the file."),
+    PlaceFlaw.CUT: _("The line ends before this column."),
+    PlaceFlaw.NAMELESS: _("This is missing."),
     sheets.Flaw.UNREADABLE: _("The file cannot be read."),
     sheets.Flaw.EMPTY: _("The file is empty. It needs at least a column with the numbers."),
     sheets.Flaw.WORKBOOK: _("This is a workbook. In the spreadsheet choose “Save as”, then “CSV UTF-8”."),
@@ -61,5 +69,5 @@ FLAWS: Mapping[enum.StrEnum, Words] = {
 
 def said(what: Refused | Problem) -> Words:
     """A flaw with its values."""
-    assert isinstance(what.flaw, enum.StrEnum)  # all those of contacts are
+    assert isinstance(what.flaw, enum.StrEnum)  # all those of the panel are
     return FLAWS[what.flaw].given(**what.values)

@@ -10,7 +10,9 @@ from flask import Blueprint, flash, render_template, request
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from admin import audit, scope
 from admin.complaints import said as complained
+from admin.editing import Choices, digest, meanwhile
 from admin.forum_form import SKIPPED, TIMES, Choice, Form, sentences
 from admin.forum_pages import WHY, found, me, to_one, wording
 from admin.wording import SPOKEN
@@ -20,7 +22,7 @@ from gateway.bulk.previews import Plan, preview
 from gateway.config import Settings
 from gateway.forums import plans as forum_plans
 from gateway.forums import words as forum_words
-from gateway.forums.facts import Forum, at_the_time, listed
+from gateway.forums.facts import Forum, at_the_time, find, listed
 from gateway.forums.plans import NotNow, title_of
 from gateway.forums.times import plan
 from gateway.menus.phrases import Words
@@ -40,7 +42,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         with store.read() as db:
             choice = Choice.known(db)
             like = found(db, request.args.get("like", 0, type=int)) if "like" in request.args else None
-            last = [*listed(db, now(), past=True, size=1), *listed(db, now(), past=False)]
+            own = scope.mine(db)
+            last = [*listed(db, now(), past=True, size=1, within=own), *listed(db, now(), past=False, within=own)]
         if like is None:
             return form_page(Form.new(choice.communes, last[-1].inviter if last else ""), choice)
         form = Form.of(like, settings)
@@ -63,6 +66,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         if there is not None:
             flash(_("This commune has a forum at this time already: this one. Nothing was added.").msgid)
             return to_one(there)
+        audit.tell(name=forum.title)
         flash(_("The forum is a draft. Look through what is said, then ask for approval.").msgid)
         return to_one(made)
 
@@ -78,16 +82,25 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         forum = replace(form.forum(choice, settings, now()), id=old.id)
         if form.errors or request.form.get("do") != "keep":
             shown = None if form.errors else forum
-            return form_page(form, choice, shown, editing=old), 422 if form.errors else 200
+            # what is looked through is still a change of what was there when the form was first shown
+            version = request.form.get("version")
+            return form_page(form, choice, shown, editing=old, version=version), 422 if form.errors else 200
         try:
             with store.write() as db:
+                there = find(db, forum_id, to_change=True) or old
+                choices: Choices = {"commune": choice.communes, "groups": choice.groups}
+                form.errors |= meanwhile(Form.of(there, settings).fields, form.fields, choices)
+                if form.errors:
+                    return form_page(form, choice, editing=there), 422
                 forum_plans.change(db, settings, forum, me(), now())
             flash(_("Kept. The invitation says the same, and needs approval again.").msgid)
         except NotNow as problem:
             flash(WHY[problem.why].msgid)
         return to_one(forum_id)
 
-    def form_page(form: Form, choice: Choice, forum: Forum | None = None, editing: Forum | None = None) -> str:
+    def form_page(
+        form: Form, choice: Choice, forum: Forum | None = None, editing: Forum | None = None, version: str | None = None
+    ) -> str:
         seen, planned = None, []
         if forum is not None:
             with store.read() as db:
@@ -97,6 +110,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
                 planned = plan(forum, settings.zone, hours.next_possible(now(), settings.zone, pause(db)))
         return render_template(
             "admin/forum_form.html",
+            version=version or (digest(Form.of(editing, settings).fields) if editing else ""),
             form=form, editing=editing, communes=choice.communes.items(), groups=choice.groups.items(),
             reminders=TIMES.items(), words=SPOKEN, forum=forum, seen=seen, planned=planned, names=TIMES,
             skipped=SKIPPED,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import request
 from sqlalchemy import Connection, select
 
+from admin.scope import groups_seen
 from admin.tallies import programme
 from gateway.bulk import hours
 from gateway.config import LANGUAGES, Language, Settings
@@ -58,8 +60,9 @@ class Choice:
     @classmethod
     def known(cls, db: Connection) -> Choice:
         """What there is now."""
-        rows = db.execute(select(groups.c.id, groups.c.name).order_by(groups.c.name))
-        return cls({one.code: one.name for one in programme(db)}, {str(row.id): row.name for row in rows})
+        rows, seen = db.execute(select(groups.c.id, groups.c.name).order_by(groups.c.name)), groups_seen(db)
+        may_invite = {str(row.id): row.name for row in rows if seen is None or row.id in seen}
+        return cls({one.code: one.name for one in programme(db)}, may_invite)
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,14 @@ class Form:
     @classmethod
     def sent(cls) -> Form:
         """From the request."""
-        typed = {name: value for name, value in request.form.items() if name not in ("csrf_token", "do")}
+        beside = ("csrf_token", "do", "version")
+        typed = {name: value for name, value in request.form.items() if name not in beside}
         return cls(typed, request.form.getlist("groups"), request.form.getlist("reminders"))
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """All that can be changed, by field (`editing`)."""
+        return {**self.typed, "groups": self.groups, "reminders": self.reminders}
 
     @classmethod
     def new(cls, communes: Mapping[str, Name], inviter: str) -> Form:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import Connection, Row
 
-from admin import forum_changing, forum_deeds, forum_editing, forum_results
+from admin import forum_changing, forum_deeds, forum_editing, forum_results, scope
 from admin.forum_form import SKIPPED, sentences
 from admin.forum_pages import found, group_names, me
 from admin.wording import SPOKEN
@@ -91,11 +91,12 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     def page() -> str:
         number, moment = request.args.get("page", 1, type=int), now()
         with store.read() as db:
-            pages = max(1, -(-count_past(db, moment) // PAGE))
+            own = scope.mine(db)
+            pages = max(1, -(-count_past(db, moment, own) // PAGE))
             if not 1 <= number <= pages:
                 abort(404)
-            ahead = listed(db, moment, past=False) if number == 1 else []
-            past = listed(db, moment, past=True, first=(number - 1) * PAGE, size=PAGE)
+            ahead = listed(db, moment, past=False, within=own) if number == 1 else []
+            past = listed(db, moment, past=True, first=(number - 1) * PAGE, size=PAGE, within=own)
             lines = [
                 [(one, named(one.title), named(one.venue), state_of(db, one, moment), forums.replies(db, one.id))
                  for one in some]

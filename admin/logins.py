@@ -1,75 +1,55 @@
-"""The logins of the panel: an admin adds them, ends them, gives new passwords, each shown once and kept nowhere.
+"""The logins of the panel: an admin adds them, by a link that is handed over, and looks through them.
 
-The page that shows a password is the answer to the form itself: a redirect would have to carry it.
+A link or a password is shown once, on the page that answers the form: a redirect would have to carry it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from werkzeug.wrappers import Response
 
+from admin import audit, login_page
+from admin.login_words import CALLED, FLAWS, ROLES, Given
+from admin.scope import LAST_ID
 from admin.tallies import Commune, programme
-from gateway import logins
-from gateway.logins import OF_COMMUNES, Flaw, Refused
+from gateway import invitations
+from gateway.config import Settings
+from gateway.logins import OF_COMMUNES, Refused
 from gateway.menus.phrases import Words
-from gateway.models.staff import end_login, let_in, new_password, staff, staff_communes
+from gateway.models.staff import staff, staff_codes, staff_communes
 from gateway.models.store import Store
+from gateway.privacy import Keys
 
 _ = Words
 log = structlog.get_logger()
 
-ROLES: Mapping[str, Words] = {
-    "admin": _("Admin: everything, and who may log in"),
-    "staff": _("Staff: figures, messages, rounds"),
-    "council": _("Council: what was released of its communes"),
-    "volunteer": _("Volunteer: records what people say"),
-}
-CALLED: Mapping[str, Words] = {
-    "admin": _("admin"),
-    "staff": _("staff"),
-    "council": _("council"),
-    "volunteer": _("volunteer"),
-}
-FLAWS: Mapping[Flaw, tuple[str, Words]] = {
-    Flaw.NAME: ("name", _("Give a name, of at most 60 characters.")),
-    Flaw.ROLE: ("role", _("Choose a role.")),
-    Flaw.TAKEN: ("name", _("This name has a login already. A new password for it is in the list below.")),
-    Flaw.NO_COMMUNE: ("commune", _("A council's and a volunteer's login needs a commune.")),
-    Flaw.NO_NEED: ("commune", _("Staff see all communes: choose none.")),
-    Flaw.UNKNOWN: ("commune", _("This commune takes no part in the programme.")),
-}
-"""The field that is wrong, and what is said of it."""
 
-
-@dataclass(frozen=True)
-class Given:
-    """A password that was just made; it is on this one page."""
-
-    name: str
-    password: str
-
-
-def add_routes(panel: Blueprint, store: Store) -> None:
-    """`/admin/logins`: for admins alone (`rights`)."""
+def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
+    """`/admin/logins` and below: for admins alone (`rights`)."""
 
     def page(status: int = 200, **values: Any) -> tuple[str, int]:
         with store.read() as db:
             known = programme(db)
             rows = db.execute(select(staff).order_by(staff.c.active.desc(), staff.c.name)).all()
-            of = _communes(db, known)
+            of, waiting, sheets = communes_of(db, known), invitations.waiting(db), _printed(db)
         values = {"given": None, "typed": {}, "errors": {}} | values
         body = render_template(
-            "admin/logins.html", rows=rows, of=of, communes=known, roles=ROLES, called=CALLED,
-            of_communes=OF_COMMUNES, **values,
+            "admin/logins.html", rows=rows, of=of, communes=known, roles=ROLES, called=CALLED, waiting=waiting,
+            sheets=sheets, of_communes=OF_COMMUNES, today=now(), once=secrets.token_hex(8),
+            here=url_for("admin.logins"), **values,
         )  # fmt: skip
         return body, status
+
+    def link(token: str) -> str:
+        return settings.address + url_for("admin.join", token=token)
 
     @panel.get("/logins", endpoint="logins")
     def listed() -> tuple[str, int]:
@@ -78,42 +58,41 @@ def add_routes(panel: Blueprint, store: Store) -> None:
     @panel.post("/logins", endpoint="logins_add")
     def add() -> tuple[str, int]:
         name, role = request.form.get("name", ""), request.form.get("role", "")
-        codes = [code for code in request.form.getlist("commune") if code] if role in OF_COMMUNES else []
+        chosen = [code for code in request.form.getlist("commune") if code]
+        once, by = request.form.get("once", ""), current_user.member.id
         try:
             with store.write() as db:
-                password = logins.add(db, name, role, codes)
+                token = invitations.invite(db, keys, name, role, chosen, by, once or secrets.token_hex(8), now())
         except Refused as refusal:
             field, words = FLAWS[refusal.flaw]
-            typed = {"name": name, "role": role, "commune": request.form.getlist("commune")}
-            return page(422, typed=typed, errors={field: words})
-        log.info("panel.login_added", member=current_user.member.id, role=role)
-        return page(given=Given(" ".join(name.split()), password))
+            return page(422, typed={"name": name, "role": role, "commune": chosen}, errors={field: words})
+        log.info("panel.login_added", member=by, role=role)
+        audit.tell(name=" ".join(name.split()), role=role)
+        return page(given=Given(" ".join(name.split()), link=link(token)))
 
-    @panel.post("/logins/<int:member>/reset", endpoint="logins_reset")
-    def reset(member: int) -> tuple[str, int]:
-        password = new_password()
-        if member == current_user.member.id:  # one's own is changed at the top of every page
-            abort(404)
+    @panel.post("/logins/<int:member>/invite", endpoint="logins_invite")
+    def invite(member: int) -> tuple[str, int]:
         with store.write() as db:
-            name = let_in(db, member, password)
-        if name is None:
+            made = invitations.renew(db, keys, member, current_user.member.id, now()) if member <= LAST_ID else None
+        if made is None:
             abort(404)
-        log.info("panel.login_reset", member=current_user.member.id, of=member)
-        return page(given=Given(name, password))
+        name, token = made
+        log.info("panel.login_invited", member=current_user.member.id, of=member)
+        return page(given=Given(name, link=link(token)))
 
-    @panel.post("/logins/<int:member>/end", endpoint="logins_end")
-    def end(member: int) -> Response:
-        if member == current_user.member.id:  # so there is always an admin left
-            abort(404)
+    @panel.post("/logins/<int:member>/withdraw", endpoint="logins_withdraw")
+    def withdraw(member: int) -> Response:
         with store.write() as db:
-            if not end_login(db, member):
-                abort(404)
-        log.info("panel.login_ended", member=current_user.member.id, of=member)
-        flash(_("The login has ended.").msgid)
+            gone = member <= LAST_ID and invitations.withdraw(db, member)
+        if gone:  # else a second click, or they have come in the meantime: the list shows it
+            log.info("panel.login_withdrawn", member=current_user.member.id, of=member)
+            flash(_("The invitation was withdrawn. The name can be given again.").msgid)
         return redirect(url_for("admin.logins"))
 
+    login_page.add_routes(panel, store, page, now)
 
-def _communes(db: Connection, known: list[Commune]) -> Mapping[int, list[Commune]]:
+
+def communes_of(db: Connection, known: list[Commune]) -> Mapping[int, list[Commune]]:
     """The communes of each login."""
     by_code = {one.code: one for one in known}
     found: dict[int, list[Commune]] = {}
@@ -121,3 +100,9 @@ def _communes(db: Connection, known: list[Commune]) -> Mapping[int, list[Commune
         if row.commune in by_code:
             found.setdefault(row.staff_id, []).append(by_code[row.commune])
     return found
+
+
+def _printed(db: Connection) -> Mapping[int, int]:
+    """How many printed codes each login has left."""
+    counted = select(staff_codes.c.staff_id, func.count()).group_by(staff_codes.c.staff_id)
+    return {row[0]: row[1] for row in db.execute(counted)}

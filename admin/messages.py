@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
+from admin import audit, scope
 from gateway.config import Settings
 from gateway.menus.phrases import Phrase, Words
 from gateway.models import decisions
@@ -27,6 +29,7 @@ _ = Words
 
 PAGE = 50
 """Messages a page."""
+_ID = re.compile("[0-9a-f]{32}")
 
 STATES: Mapping[State, Words] = {
     State.QUEUED: _("Waiting"),
@@ -165,12 +168,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             abort(404)
         state = State(wish) if wish else None
         with store.read() as db:
-            counts = states(db)
+            seen = scope.broadcasts_seen(db)
+            counts = states(db, seen)
             total = sum(counts.values()) if state is None else counts.get(state, 0)
             pages = max(1, -(-total // PAGE))
             if not 1 <= number <= pages:
                 abort(404)
-            rows = listed(db, state, (number - 1) * PAGE, PAGE)
+            rows = listed(db, state, (number - 1) * PAGE, PAGE, seen)
         lines = [line(keys, row, now()) for row in rows]
         open_for = {name: [one.id for one in lines if name in one.decisions] for name in DECISIONS}
         return render_template(
@@ -197,7 +201,10 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         decision = DECISIONS[name]
         with store.write() as db:
             count = decision.do(db, ids, now())
+        audit.tell(decision=name, count=count, messages=[one for one in ids if _ID.fullmatch(one)])
         log.info("panel.messages", decision=name, count=count, member=current_user.member.id)
         nothing = _("Nothing was changed: this was settled meanwhile, or it is too late to send it.")
         flash((decision.done if count else nothing).msgid)
+        if request.form.get("back") == "one" and len(ids) == 1:
+            return redirect(url_for("admin.messages_one", message=ids[0]))
         return redirect(url_for("admin.messages", state=decision.state.value))

@@ -20,20 +20,35 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin import (
     access,
     assets,
+    audit,
+    audit_page,
     broadcasts,
+    comments,
+    commitments,
     contact_files,
     contacts,
     council,
+    factor,
     forums,
+    home,
+    information,
+    joining,
+    kept_forms,
     logins,
+    message_page,
     messages,
+    own_login,
     pauses,
+    place_files,
+    places,
     polls,
+    providers,
     publishing,
     record,
     reports,
     rights,
     rounds,
+    scope,
     services,
     tallies,
     volunteers,
@@ -42,6 +57,7 @@ from admin import (
 from admin.limits import Limits
 from admin.sessions import Sessions
 from admin.wording import LANGUAGES, Wording, spoken
+from gateway import second_factor
 from gateway.config import Settings
 from gateway.menus.phrases import Words
 from gateway.models.installation import is_demo, pause
@@ -57,23 +73,32 @@ NAV: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
         ("admin.tallies", _("Tallies")),
         ("admin.rounds", _("Rounds")),
         ("admin.weekly", _("Weekly tallies")),
+        ("admin.comments", _("Comments")),
         ("admin.council", _("Your commune")),
     )),
     (_("Meeting people"), (
         ("admin.forums", _("Forums")),
+        ("admin.commitments", _("Commitments")),
     )),
     (_("Messages"), (
         ("admin.broadcasts", _("Broadcasts")),
         ("admin.polls", _("Polls")),
         ("admin.messages", _("Messages")),
         ("admin.contacts", _("Contacts")),
+        ("admin.providers", _("Providers")),
     )),
     (_("Programme"), (
+        ("admin.places", _("Places")),
+        ("admin.information", _("Information")),
         ("admin.logins", _("Logins")),
+        ("admin.audit", _("Audit log")),
     )),
 )  # fmt: skip
 """What stands at the top of every page: pages by what they are for, in this order."""
-LARGEST = {"admin.contacts_brought": contact_files.MOST_BYTES + 64 * 1024}
+LARGEST = {
+    "admin.contacts_brought": contact_files.MOST_BYTES + 64 * 1024,
+    "admin.places_brought": place_files.MOST_BYTES + 64 * 1024,
+}
 """Bytes of a form with a file, by its page; others are as small as a webhook's (`MAX_CONTENT_LENGTH`)."""
 
 
@@ -89,9 +114,9 @@ def set_up(app: Flask, settings: Settings, store: Store, keys: Keys, now: Callab
         WTF_CSRF_SSL_STRICT=False,  # that would want the Referer header, which our pages forbid
     )
     csrf = CSRFProtect(app)
-    sessions = Sessions(app, store, now)
-    limits = Limits(settings, keys)
-    app.register_blueprint(blueprint(settings, store, keys, csrf, sessions, limits, now))
+    sessions = Sessions(app, store, keys, now)
+    door = access.Door(store, keys, sessions, Limits(settings, keys), now)
+    app.register_blueprint(blueprint(settings, store, keys, csrf, door, now))
 
 
 def blueprint(
@@ -99,11 +124,11 @@ def blueprint(
     store: Store,
     keys: Keys,
     csrf: CSRFProtect,
-    sessions: Sessions,
-    limits: Limits,
+    door: access.Door,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """All routes under /admin/."""
+    sessions = door.sessions
     panel = Blueprint("admin", __name__, url_prefix="/admin", template_folder="templates")
     files = assets.load()
     by_name = {asset.name: asset for asset in files.values()}
@@ -112,9 +137,10 @@ def blueprint(
     def guard() -> AnyResponse | None:
         if request.endpoint in rights.OPEN:
             csrf.protect()
+            audit.note_who_is_in()
             return None
         if not current_user.is_authenticated:
-            sessions.tell_if_expired()
+            sessions.tell_if_expired(kept_forms.keep(store, keys, csrf, sessions, now))
             wanted = request.full_path.rstrip("?") if request.method == "GET" else None
             return redirect(url_for("admin.login", next=wanted))
         if request.endpoint in LARGEST:  # before anything reads the form
@@ -123,12 +149,18 @@ def blueprint(
         sessions.touch()
         if current_user.member.one_time and request.endpoint not in rights.ALWAYS:
             return redirect(url_for("admin.password"))
-        if not rights.may_open(current_user.member.role, request.endpoint):
-            abort(403)
+        if second_factor.is_missing(settings, current_user.member) and request.endpoint not in rights.FACTOR:
+            wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+            return redirect(url_for("admin.factor", next=wanted))
+        scope.check(store)
+        if sent := kept_forms.is_sent_twice(store):
+            return sent
+        audit.begin(store, now)
         return None
 
     @panel.after_request
     def keep_nothing(response: Response) -> Response:
+        audit.end(store, now, response)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
@@ -155,8 +187,11 @@ def blueprint(
             "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
-            "nav": _nav(member) if member else [],
-            "may_open": lambda endpoint: bool(member and rights.may_open(member.role, endpoint)),
+            "nav": _nav() if member else [],
+            "begins_at_home": bool(member and rights.first_page(member.role) == "admin.home"),
+            "is_here": _is_here,
+            "here_in": lambda lines: any(_is_here(endpoint) for endpoint, _label in lines),
+            "may_open": lambda endpoint: bool(member and scope.may_open(endpoint)),
             "pause": days if days and days[1] >= settings.day(now()) else None,
             "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         }
@@ -166,42 +201,55 @@ def blueprint(
         found = by_name.get(name)
         return found.answer() if found else Response("not found\n", 404, content_type="text/plain")
 
-    @panel.get("/")
-    def home() -> AnyResponse:
-        return redirect(url_for(rights.first_page(current_user.member.role)))
-
     @panel.get("/<path:rest>")
     def nowhere(**_rest: str) -> str:
         abort(404)
 
-    access.add_routes(panel, store, sessions, limits, now)
+    access.add_routes(panel, door)
+    factor.add_routes(panel, settings, door)
+    own_login.add_routes(panel, door)
+    joining.add_routes(panel, door)
+    kept_forms.add_routes(panel, store, keys, now)
     _add_pages(panel, settings, store, keys, now)
     _add_refusals(panel, store)
     return panel
 
 
-def _nav(member: Member) -> list[tuple[Words, list[tuple[str, Words]]]]:
-    """The pages that a member may open, in their groups; a group without any is left out."""
-    groups = ((title, [line for line in lines if rights.may_open(member.role, line[0])]) for title, lines in NAV)
+def _nav() -> list[tuple[Words, list[tuple[str, Words]]]]:
+    """The pages that who is logged in may open, in their groups; a group without any is left out."""
+    groups = ((title, [line for line in lines if scope.may_open(line[0])]) for title, lines in NAV)
     return [(title, lines) for title, lines in groups if lines]
+
+
+def _is_here(endpoint: str) -> bool:
+    """Whether the page that is asked for is this one, or one of those below it."""
+    return request.endpoint == endpoint or (request.endpoint or "").startswith(f"{endpoint}_")
 
 
 def _add_pages(panel: Blueprint, settings: Settings, store: Store, keys: Keys, now: Callable[[], datetime]) -> None:
     """The groups of pages, each of a module of its own."""
+    home.add_routes(panel, store, settings, now)
     tallies.add_routes(panel, store, settings, now)
     rounds.add_routes(panel, store, settings, keys, now)
     services.add_routes(panel, store, now)
     forums.add_routes(panel, store, settings, now)
+    commitments.add_routes(panel, store, settings, now)
     broadcasts.add_routes(panel, store, settings, keys, now)
     polls.add_routes(panel, store, settings, keys, now)
     weekly.add_routes(panel, store, settings, now)
+    comments.add_routes(panel, store, settings, keys, now)
     publishing.add_routes(panel, store, settings, now)
     council.add_routes(panel, store, settings, now)
     reports.add_routes(panel, store, settings)
     pauses.add_routes(panel, store, settings, now)
     contacts.add_routes(panel, store, settings, keys, now)
     messages.add_routes(panel, store, settings, keys, now)
-    logins.add_routes(panel, store)
+    message_page.add_routes(panel, store, settings, keys, now)
+    information.add_routes(panel, store, settings, now)
+    providers.add_routes(panel, store, settings, now)
+    places.add_routes(panel, store, settings, keys, now)
+    logins.add_routes(panel, store, settings, keys, now)
+    audit_page.add_routes(panel, store, settings)
     volunteers.add_routes(panel, store, settings, keys, now)
     record.add_routes(panel, store, settings, keys, now)
 

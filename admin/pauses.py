@@ -10,6 +10,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from admin import audit
 from gateway.config import Settings
 from gateway.menus.phrases import Words
 from gateway.models.installation import pause, set_pause
@@ -70,6 +71,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             return page, 422
         with store.write() as db:
             set_pause(db, days)
+        audit.tell(first=days[0], last=days[1])
         log.info("panel.pause", member=current_user.member.id, first=days[0].isoformat(), last=days[1].isoformat())
         flash(_("The pause is set.").msgid)
         return redirect(url_for("admin.pause"))

@@ -13,6 +13,7 @@ from flask_login import current_user
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from admin import audit
 from admin.broadcast_form import Choice, choice, counted
 from admin.complaints import said
 from admin.wording import Wording, spoken
@@ -124,6 +125,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             if form.errors or request.form.get("do") != "keep":
                 return page(db, form, asked.texts, seen), 422 if form.errors else 200
         poll = polls.draft(store, keys, asked, audience, closes, current_user.member.id, moment, form.once)
+        audit.tell(name=polls.title(asked))
         flash(_("The poll is a draft. Look through its broadcast, then ask for approval.").msgid)
         return redirect(url_for("admin.polls_one", poll_id=poll))
 

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin import poll_form
+from admin import poll_form, scope
 from admin.poll_form import found
 from admin.wording import SPOKEN
 from gateway.bulk import polls
@@ -53,11 +53,12 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     def page() -> str:
         number = request.args.get("page", 1, type=int)
         with store.read() as db:
-            count = polls.count(db)
+            seen = scope.broadcasts_seen(db)
+            count = polls.count(db, seen)
             pages = max(1, -(-count // PAGE))
             if not 1 <= number <= pages:
                 abort(404)
-            shown = polls.listed(db, (number - 1) * PAGE, PAGE)
+            shown = polls.listed(db, (number - 1) * PAGE, PAGE, seen)
             lines = [(poll, state_of(poll, now()), polls.result(db, settings, poll)) for poll in shown]
         return render_template("admin/polls.html", lines=lines, states=STATES, page=number, pages=pages)
 

@@ -13,6 +13,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, Row, func, select
 from werkzeug.wrappers import Response
 
+from admin import audit, scope
 from admin.tallies import FEW
 from admin.wording import SPOKEN
 from gateway.bulk.letters import recipients_of
@@ -111,6 +112,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             flash(WHY[refusal.why].msgid)
             return redirect(url_for("admin.rounds_publish", round_id=round_id))
         if new:
+            with store.read() as db:
+                days = publishing.standing(db, round_id)
+            audit.tell(councils=days and days.council, public=days and days.public)
             log.info("panel.round_published", member=current_user.member.id, round=round_id)
         flash(_("The round is published: its councils see it from now on.").msgid)
         return redirect(url_for("admin.rounds_publish", round_id=round_id))
@@ -162,6 +166,8 @@ def _named(db: Connection, round_id: int) -> list[Any]:
     c = round_communes.c
     statement = select(c.commune, c.number, places.c.name_km, places.c.name_en)
     joined = statement.join(places, places.c.code == c.commune).join(communes, communes.c.code == c.commune)
+    if (own := scope.mine(db)) is not None:
+        joined = joined.where(c.commune.in_(own))
     return list(db.execute(joined.where(c.round_id == round_id).order_by(communes.c.number)))
 
 

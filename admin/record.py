@@ -28,7 +28,6 @@ from gateway.menus.phrases import Name, Phrase, Words
 from gateway.menus.rating import WHO
 from gateway.models.answers import RoundClosed
 from gateway.models.services import services
-from gateway.models.staff import communes_of
 from gateway.models.store import Store
 from gateway.models.volunteers import recorded_on
 from gateway.privacy import Keys
@@ -161,10 +160,9 @@ def _name(token: str) -> str:
 
 
 def _communes(db: Connection) -> list[Commune]:
-    """Where who is logged in may record now."""
-    member, going_on = current_user.member, volunteers.open_communes(db)
-    own = None if member.role in rights.STAFF else communes_of(db, member.id)
-    return [one for one in programme(db) if one.code in going_on and (own is None or one.code in own)]
+    """Where who is logged in may record now: `programme` has no more than their communes."""
+    going_on = volunteers.open_communes(db)
+    return [one for one in programme(db) if one.code in going_on]
 
 
 def _chosen(communes: list[Commune], code: str | None) -> Commune | None:

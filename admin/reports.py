@@ -13,6 +13,7 @@ from flask_login import current_user
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
+from admin import scope
 from admin.wording import SPOKEN, spoken
 from gateway.config import LANGUAGES, Language, Settings
 from gateway.menus.phrases import Name, Words
@@ -48,7 +49,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings) -> None:
     @panel.get("/rounds/<int:round_id>/report", endpoint="rounds_report")
     def overview(round_id: int) -> tuple[str, int]:
         with store.read() as db:
-            listed, names = found(db, round_id, settings.min_raters), _names(db, round_id)
+            listed, names = found(db, round_id, settings.min_raters, scope.mine(db)), _names(db, round_id)
             if listed is None:
                 abort(404)
             codes = _chosen(names)
@@ -104,7 +105,7 @@ _NO_PDF = _("PDF needs an extra on the server: pip install 'mati[pdf]'. Until th
 
 
 def _names(db: Connection, round_id: int) -> dict[str, Name]:
-    return {code: name for code, (name, _number) in members(db, round_id).items()}
+    return {code: name for code, (name, _number) in members(db, round_id, scope.mine(db)).items()}
 
 
 def _chosen(names: dict[str, Name]) -> list[str]:

@@ -12,6 +12,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, select
 from werkzeug.wrappers import Response
 
+from admin import audit
 from gateway.config import Settings
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.models.places import communes, places
@@ -186,6 +187,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             except rounds.RoundProblem:  # somebody changed the programme in between
                 form.errors["places"] = _("Something changed just now. Look through the form once more.")
             else:
+                audit.tell(communes=codes if len(codes) <= NAMED else str(len(codes)), name=today())
                 log.info("panel.round_opened", member=current_user.member.id, round=made, communes=len(codes))
                 flash(_("The round is open: people can rate from now on.").msgid)
                 return redirect(url_for("admin.rounds_one", round_id=made))

@@ -11,7 +11,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, update
 from werkzeug.wrappers import Response
 
-from admin import round_form
+from admin import audit, editing, round_form, scope
 from admin.round_form import planned
 from gateway.config import FLOOR, Settings
 from gateway.menus.phrases import Phrase, Words
@@ -47,10 +47,11 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     def page() -> str:
         number = request.args.get("page", 1, type=int)
         with store.read() as db:
-            pages = max(1, -(-round_list.count(db) // PAGE))
+            own = scope.mine(db)
+            pages = max(1, -(-round_list.count(db, own) // PAGE))
             if not 1 <= number <= pages:
                 abort(404)
-            found = round_list.listed(db, settings.min_raters, (number - 1) * PAGE, PAGE)
+            found = round_list.listed(db, settings.min_raters, (number - 1) * PAGE, PAGE, own)
         lines = [(one, one.state(today())) for one in found]
         return render_template("admin/rounds.html", lines=lines, states=STATES, page=number, pages=pages)
 
@@ -65,8 +66,15 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         if wrong is not None:
             return shown(round_id, {"until": wrong}, typed), 422
         with store.write() as db:
-            still_open = (table.c.id == found(db, round_id).id) & table.c.closed.is_(None)
-            db.execute(update(table).where(still_open).values(until=day))
+            editing.hold(db, table, min(round_id, _LAST_ID))
+            before = found(db, round_id).until
+            errors = editing.meanwhile({"until": _said(before)}, {"until": typed})
+            if not errors:
+                still_open = (table.c.id == round_id) & table.c.closed.is_(None)
+                db.execute(update(table).where(still_open).values(until=day))
+        if errors:
+            return shown(round_id, errors, typed), 422
+        audit.tell(before=before or "–", after=day or "–")
         flash(_("The last day is noted. The round stays open until somebody closes it.").msgid)
         return redirect(url_for("admin.rounds_one", round_id=round_id))
 
@@ -92,14 +100,15 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     def shown(round_id: int, errors: Mapping[str, Phrase] | None = None, typed: str | None = None) -> str:
         with store.read() as db:
-            round_ = found(db, round_id)
+            round_, own = found(db, round_id), scope.mine(db)
             return render_template(
                 "admin/round.html",
-                round=round_, state=round_.state(today()), states=STATES, communes=round_list.members(db, round_id),
+                round=round_, state=round_.state(today()), states=STATES,
+                communes=round_list.members(db, round_id, own), version=editing.digest({"until": _said(round_.until)}),
                 services=round_list.asked(db, round_id), left=round_list.still_forgetting(db, round_id),
                 minimum=minimum, errors=errors or {},
-                bursts=bursts.bursts(db, round_id, minimum),
-                until=typed if typed is not None else round_.until.isoformat() if round_.until else "", today=today(),
+                bursts=bursts.bursts(db, round_id, minimum) if own is None else (),
+                until=typed if typed is not None else _said(round_.until), today=today(),
             )  # fmt: skip
 
     def closing(round_id: int, errors: Mapping[str, Phrase] | None = None) -> str | None:
@@ -115,8 +124,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             )  # fmt: skip
 
     def found(db: Connection, round_id: int) -> Listed:
-        there = round_list.found(db, round_id, settings.min_raters) if 0 < round_id <= _LAST_ID else None
-        return there or abort(404)
+        if not 0 < round_id <= _LAST_ID:
+            abort(404)
+        return round_list.found(db, round_id, settings.min_raters, scope.mine(db)) or abort(404)
+
+
+def _said(day: date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 _LAST_ID = 2**31 - 1

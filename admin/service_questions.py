@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from admin import audit, editing
 from admin.service_pages import asked, found, kept, name_of, said, texts_in
 from admin.wording import SPOKEN
 from gateway.menus.phrases import Name, Phrase, Words
+from gateway.models.services import indicators
 from gateway.models.store import Store
 from gateway.scorecard import rated
 from gateway.scorecard.rated import Refused
 
 _ = Words
-Change = Callable[[str, Callable[[Connection], object], Words], Response | tuple[str, int]]
+Deed = Callable[[Connection], dict[str, Phrase] | None]
+"""What is done to a service; what is wrong with it, by field."""
+Change = Callable[[str, Deed, Words], Response | tuple[str, int]]
 """Does something to a service, and shows its page."""
 
 
@@ -26,11 +31,11 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime], chan
 
     @panel.post("/services/<service_id>/questions", endpoint="rounds_question_made")
     def added(service_id: str) -> Response | tuple[str, int]:
-        return change(
-            service_id,
-            lambda db: rated.add_question(db, service_id, texts_in("text"), now()),
-            _("The question is added. Rounds that are opened from now on can ask it."),
-        )
+        def add(db: Connection) -> None:
+            rated.add_question(db, service_id, texts_in("text"), now())
+            audit.tell(name=texts_in("text"))
+
+        return change(service_id, add, _("The question is added. Rounds that are opened from now on can ask it."))
 
     @panel.get("/services/<service_id>/questions/<question>", endpoint="rounds_question")
     def question_page(service_id: str, question: str) -> str:
@@ -40,10 +45,16 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime], chan
     def question_worded(service_id: str, question: str) -> Response | tuple[str, int]:
         try:
             with store.write() as db:
-                asked(db, service_id, question)
-                rated.reword(db, service_id, question, texts_in("text"), now())
+                editing.hold(db, indicators, question)
+                before = _texts(asked(db, service_id, question))
+                errors = editing.meanwhile(before, request.form)
+                if not errors:
+                    rated.reword(db, service_id, question, texts_in("text"), now())
         except Refused as refused:
-            return worded(service_id, question, request.form, said(refused)), 422
+            errors = said(refused)
+        if errors:
+            return worded(service_id, question, request.form, errors), 422
+        audit.tell(before=before["text-en"], after=texts_in("text")["en"])
         flash(_("The question is worded anew.").msgid)
         return redirect(url_for("admin.rounds_service", service_id=service_id))
 
@@ -57,6 +68,7 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime], chan
     @panel.post("/services/<service_id>/questions/<question>/away", endpoint="rounds_question_away")
     def question_away(service_id: str, question: str) -> Response | tuple[str, int]:
         away = request.form.get("away") == "yes"
+        audit.tell(on=not away)
         with store.read() as db:
             asked(db, service_id, question)
         return change(
@@ -75,8 +87,13 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime], chan
         with store.read() as db:
             service, row = found(db, service_id), asked(db, service_id, question)
             is_asked = question in rated.being_asked(db, service_id)
-        values = {f"text-{one}": text for one, text in kept(row, "text").items()}
+        values = _texts(row)
         return render_template(
-            "admin/question.html", service=service, name=name_of(service), question=row, typed=typed or values,
+            "admin/question.html", version=editing.digest(values), service=service, name=name_of(service), question=row, typed=typed or values,
             errors=errors or {}, words=SPOKEN, is_asked=is_asked, text=Name(*kept(row, "text").values()),
         )  # fmt: skip
+
+
+def _texts(row: Any) -> dict[str, str]:
+    """A question, by the fields of the form."""
+    return {f"text-{one}": text for one, text in kept(row, "text").items()}

@@ -12,7 +12,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, func, select
 from werkzeug.wrappers import Response
 
-from admin import service_questions
+from admin import audit, editing, service_comments, service_questions
 from admin.service_pages import found, kept, name_of, said, wording
 from admin.wording import SPOKEN
 from gateway.config import LANGUAGES, Language
@@ -57,6 +57,7 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
                 made = rated.add_service(db, number, wording(), now(), sensitive=sensitive)
         except Refused as refused:
             return form(request.form, said(refused)), 422
+        audit.tell(name=wording().names)
         log.info("panel.service_added", member=current_user.member.id, service=made)
         flash(_("The service is added. Rounds that are opened from now on can rate it.").msgid)
         return redirect(url_for("admin.rounds_service", service_id=made))
@@ -67,11 +68,16 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
 
     @panel.post("/services/<service_id>", endpoint="rounds_service_named")
     def named(service_id: str) -> Response | tuple[str, int]:
-        return change(
-            service_id,
-            lambda db: rated.rename(db, service_id, wording(), now()),
-            _("The names are changed, in menus from the next call on."),
-        )
+        def rename(db: Connection) -> dict[str, Phrase]:
+            editing.hold(db, services, service_id)
+            before = _names(found(db, service_id))
+            errors = editing.meanwhile(before, request.form)
+            if not errors:
+                rated.rename(db, service_id, wording(), now())
+                audit.tell(before=before["name-en"], after=wording().names["en"])
+            return errors
+
+        return change(service_id, rename, _("The names are changed, in menus from the next call on."))
 
     @panel.post("/services/<service_id>/switch", endpoint="rounds_service_switched")
     def switched(service_id: str) -> Response | tuple[str, int]:
@@ -84,17 +90,20 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
             lambda db: rated.switch(db, service_id, now(), on=on, sure=sure),
             _("The service is switched on.") if on else _("The service is switched off."),
         )
+        audit.tell(on=on)
         log.info("panel.service_switched", member=current_user.member.id, service=service_id, on=on)
         return answer
 
-    def change(service_id: str, deed: Callable[[Connection], object], done: Words) -> Response | tuple[str, int]:
+    def change(service_id: str, deed: service_questions.Deed, done: Words) -> Response | tuple[str, int]:
         """Does something to a service and shows its page; what was typed stays where it is refused."""
         try:
             with store.write() as db:
                 found(db, service_id)
-                deed(db)
+                errors = deed(db)
         except Refused as refused:
-            return shown(service_id, request.form.to_dict(), said(refused)), 422
+            errors = said(refused)
+        if errors:
+            return shown(service_id, request.form.to_dict(), errors), 422
         flash(done.msgid)
         return redirect(url_for("admin.rounds_service", service_id=service_id))
 
@@ -103,10 +112,9 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
     ) -> str:
         with store.read() as db:
             row = found(db, service_id)
-            values = {f"name-{one}": text for one, text in kept(row, "name").items()}
-            values |= {f"short-{one}": text for one, text in kept(row, "short").items()}
+            values = _names(row)
             return render_template(
-                "admin/service.html",
+                "admin/service.html", version=editing.digest(values),
                 service=row, name=name_of(row), typed={**values, **(typed or {})}, errors=errors or {}, words=SPOKEN,
                 questions=rated.questions_of(db, service_id), asked=rated.being_asked(db, service_id),
                 texts=lambda one: Name(*kept(one, "text").values()), rated_in=rated.rated_in(db, service_id),
@@ -119,6 +127,12 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
         return render_template("admin/service_form.html", typed=typed, errors=errors, words=SPOKEN, numbers=numbers)
 
     service_questions.add_routes(panel, store, now, change)
+    service_comments.add_routes(panel, store, now, change)
+
+
+def _names(row: Any) -> dict[str, str]:
+    """The names of a service, by the fields of the form."""
+    return {f"{what}-{one}": text for what in ("name", "short") for one, text in kept(row, what).items()}
 
 
 def letters_with(active: list[Any]) -> dict[Language, Segments]:

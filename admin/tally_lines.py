@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from gateway.menus.phrases import Phrase, Words
 from gateway.scorecard.breakdowns import By, Part, ServiceFigures
-from gateway.scorecard.tallies import monday
+from gateway.scorecard.tallies import Figures, monday
 
 _ = Words
 
@@ -20,6 +20,7 @@ NAMES: Mapping[By | None, Words] = {
     By.COMMUNE: _("Communes"),
     By.DISTRICT: _("Districts"),
     By.PROVINCE: _("Provinces"),
+    By.ROUND: _("Rounds"),
 }
 """The breakdowns, as one chooses them."""
 PARTS: Mapping[str, Words] = {
@@ -45,26 +46,40 @@ class Line:
     week: date | None
     """The Monday, where it is a week."""
     widths: tuple[int, ...]
+    widths_before: tuple[int, ...] = ()
+    round: int | None = None
+    """Its number, where it is one of the rounds."""
     parts: list[Line] = field(default_factory=list)
     service: ServiceFigures | None = None
 
 
 def line(service: ServiceFigures, by: By | None) -> Line:
     """A service with its parts."""
-    parts = [
-        Line(one, name_of(one), monday(one.key) if by is By.WEEK else None, widths_of(one)) for one in service.parts
-    ]
-    return Line(service, name_of(service), None, widths_of(service), parts, service)
+    parts = [_line(part, by) for part in service.parts]
+    return replace(_line(service, None), parts=parts, service=service)
 
 
-def name_of(part: Part) -> Phrase:
+def _line(part: Part, by: By | None) -> Line:
+    return Line(
+        part,
+        name_of(part, by),
+        monday(part.key) if by is By.WEEK else None,
+        widths_of(part.figures),
+        widths_of(part.before),
+        int(part.key) if by is By.ROUND else None,
+    )
+
+
+def name_of(part: Part, by: By | None = None) -> Phrase:
     """What a part is called."""
+    if by is By.ROUND:
+        return _("Round {n}", n=part.key)
     return part.name or PARTS.get(part.key) or part.key
 
 
-def widths_of(part: Part) -> tuple[int, ...]:
-    """Of its bar."""
-    return widths(part.figures.counts) if part.figures else ()
+def widths_of(figures: Figures | None) -> tuple[int, ...]:
+    """Of their bar."""
+    return widths(figures.counts) if figures else ()
 
 
 def widths(counts: Sequence[int]) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
+from admin import audit, editing, scope
 from admin.flaws import said
 from admin.tallies import programme
 from gateway.config import Settings
@@ -23,6 +24,7 @@ from gateway.contacts import contacts
 from gateway.contacts.contacts import Refused
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.models.store import Store
+from gateway.models.volunteers import volunteers as table
 from gateway.phones import masked
 from gateway.privacy import KeyProblem, Keys, Sealed
 from gateway.scorecard import volunteers
@@ -79,6 +81,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             going_on = volunteers.open_communes(db)
         return render_template(
             "admin/volunteer.html",
+            version=editing.digest(_kept(row)) if row else "",
             typed=typed, errors=errors, row=row, communes=communes, login=login, given=given, role=volunteers.ROLE,
             number=number_of(keys, row) if row else None, is_open=not row or row.commune in going_on,
         )  # fmt: skip
@@ -104,6 +107,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
                     given = volunteers.give_login(db, made, typed["login"])
         except Refused as refusal:
             return form_page(typed, _wrong(refusal)), 422
+        audit.tell(name=_details().name)
         log.info("panel.volunteer_added", member=current_user.member.id, volunteer=made)
         if given:
             return one_page(made, given)
@@ -119,9 +123,17 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         row = found(volunteer)
         try:
             with store.write() as db:
-                volunteers.change(db, keys, settings, volunteer, _details())
+                editing.hold(db, table, volunteer)
+                row = volunteers.find(db, volunteer) or abort(404)
+                choices: editing.Choices = {"commune": {one.code: one.name for one in programme(db)}}
+                errors = editing.meanwhile(_kept(row), request.form, choices)
+                if not errors:
+                    volunteers.change(db, keys, settings, volunteer, _details())
         except Refused as refusal:
-            return form_page(request.form, _wrong(refusal), row), 422
+            errors = _wrong(refusal)
+        if errors:
+            return form_page(request.form, errors, row), 422
+        audit.tell(before=row.name, after=_details().name)
         flash(_("The volunteer was changed.").msgid)
         return redirect(url_for("admin.volunteers"))
 
@@ -152,6 +164,7 @@ def _add_deeds(
         on = request.form.get("to") == "on"
         with store.write() as db:
             volunteers.switch(db, volunteer, on=on)
+        audit.tell(on=on)
         log.info("panel.volunteer_switched", member=current_user.member.id, volunteer=volunteer, on=on)
         flash((_("They may record again.") if on else _("They record no more. What they recorded stays.")).msgid)
         return redirect(url_for("admin.volunteers"))
@@ -206,7 +219,10 @@ def _lines(db: Connection, keys: Keys) -> list[Line]:
     names: dict[str, Name] = {one.code: one.name for one in programme(db)}
     going_on, recorded = volunteers.open_communes(db), volunteers.recorded_by_day(db)
     lines = []
+    own = scope.mine(db)
     for row in volunteers.everybody(db):
+        if own is not None and row.commune not in own:
+            continue
         days = recorded.get(row.id, [])
         lines.append(
             Line(row.id, row.name, names.get(row.commune, row.commune), number_of(keys, row), row.login, row.active,

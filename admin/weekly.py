@@ -10,9 +10,11 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy.sql.expression import true
 from werkzeug.wrappers import Response
 
+from admin import scope
 from admin.messages import BADLY, STATES, WELL
 from admin.tallies import SCALE, widths
 from admin.wording import SPOKEN
@@ -23,6 +25,7 @@ from gateway.models.messages import State, messages
 from gateway.models.releases import council_replies, letters, mark_read, replies, weekly_letters
 from gateway.models.store import Store
 from gateway.phones import scrub
+from gateway.promises import notices
 from gateway.scorecard import weekly, weekly_words
 from gateway.scorecard.weekly import Outcome
 from gateway.scorecard.weekly_words import Line
@@ -92,7 +95,7 @@ class Reply:
 
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
-    """`/admin/weekly`, `/admin/weekly/<its broadcast>`, `/admin/weekly/replies`."""
+    """`/admin/weekly`, `/admin/weekly/<its broadcast>`, `/admin/weekly/replies`, `…/<one of them>/pass`."""
 
     def last_of(count: int) -> tuple[int, int]:
         number, pages = request.args.get("page", 1, type=int), max(1, -(-count // PAGE))
@@ -104,10 +107,14 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     def page() -> str:
         week = weekly.due_week(now(), settings)
         with store.read() as db:
-            number, pages = last_of(db.scalar(select(func.count()).select_from(weekly_letters)) or 0)
+            here = _is_mine(db, weekly_letters.c.commune)
+            number, pages = last_of(db.scalar(select(func.count()).select_from(weekly_letters).where(here)) or 0)
             order = (weekly_letters.c.week.desc(), weekly_letters.c.commune, weekly_letters.c.copy.desc())
-            rows = db.execute(letters().order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
-            sent, missing, unread = _sent(db, rows), weekly.missing(db, settings, now()), _unread(db)
+            rows = db.execute(letters().where(here).order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
+            own, sent, unread = scope.mine(db), _sent(db, rows), _unread(db)
+            missing = [
+                one for one in weekly.missing(db, settings, now()) if own is None or one.council.commune in own
+            ]
         return render_template(
             "admin/weekly.html",
             sent=sent,
@@ -134,6 +141,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             told &= council_replies.c.round_id.is_(None)
             copies = _sent(db, db.execute(letters().where(mine).order_by(weekly_letters.c.copy)).all())
             written = _replies(db.execute(replies().where(told).order_by(council_replies.c.id)).all())
+            passed = notices.passed_on(db, [one.id for one in written])
             reachable = len(recipients_of(db, Audience(councils=(row.commune,)), settings))
         return render_template(
             "admin/weekly_one.html",
@@ -145,6 +153,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             widths=widths,
             reachable=reachable,
             replies=written,
+            passed=passed,
             **_STATES,
         )
 
@@ -175,12 +184,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     @panel.get("/weekly/replies", endpoint="weekly_replies")
     def answered() -> str:
         with store.read() as db:
-            number, pages = last_of(db.scalar(select(func.count()).select_from(council_replies)) or 0)
+            here = _is_mine(db, council_replies.c.commune)
+            number, pages = last_of(db.scalar(select(func.count()).select_from(council_replies).where(here)) or 0)
             order = (council_replies.c.read_by.is_not(None), council_replies.c.received.desc(), council_replies.c.id)
-            rows = db.execute(replies().order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
-            unread = _unread(db)
+            rows = db.execute(replies().where(here).order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
+            unread, passed = _unread(db), notices.passed_on(db, [row.id for row in rows])
         return render_template(
-            "admin/weekly_replies.html", replies=_replies(rows), unread=unread, page=number, pages=pages
+            "admin/weekly_replies.html", replies=_replies(rows), unread=unread, passed=passed, page=number, pages=pages
         )
 
     @panel.post("/weekly/replies/<int:reply>/read", endpoint="weekly_read")
@@ -189,6 +199,16 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             if not mark_read(db, reply, current_user.member.id):
                 abort(404)
         return redirect(url_for("admin.weekly_replies"))
+
+    @panel.post("/weekly/replies/<int:reply>/pass", endpoint="weekly_pass")
+    def pass_on(reply: int) -> Response:
+        with store.write() as db:
+            there = notices.passed_on(db, [reply]).get(reply)
+            made = there.id if there else notices.pass_on(db, settings, reply, current_user.member.id, now())
+            if made is None or not mark_read(db, reply, current_user.member.id):
+                abort(404)
+        page = "admin.broadcasts_one" if there else "admin.broadcasts_edit"
+        return redirect(url_for(page, broadcast=made))
 
 
 _STATES: Mapping[str, Any] = {"states": STATES, "well": WELL, "badly": BADLY}
@@ -245,4 +265,10 @@ def replies_of(db: Connection, commune: str, most: int) -> list[Reply]:
 
 
 def _unread(db: Connection) -> int:
-    return db.scalar(select(func.count()).where(council_replies.c.read_by.is_(None))) or 0
+    new = council_replies.c.read_by.is_(None) & _is_mine(db, council_replies.c.commune)
+    return db.scalar(select(func.count()).where(new)) or 0
+
+
+def _is_mine(db: Connection, commune: ColumnElement[str]) -> ColumnElement[bool]:
+    own = scope.mine(db)
+    return true() if own is None else commune.in_(own)

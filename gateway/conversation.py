@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeGuard
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Row, delete, select, update
@@ -19,20 +19,20 @@ from sqlalchemy import Connection, Row, delete, select, update
 from gateway.config import Settings
 from gateway.effects import Effects, ForumChanged
 from gateway.menus import flows
-from gateway.menus.effects import Discard, Effect, Identify, Record, Save
 from gateway.menus.engine import Screen, Talk
 from gateway.menus.phrases import Words
 from gateway.menus.visit import Facts, Programme, Visit
 from gateway.menus.wording import render
 from gateway.models import answers, editions
-from gateway.models.answers import OVERALL
 from gateway.models.callers import Caller, find_caller, note_seen
 from gateway.models.conversations import SESSION, conversations, find_conversation
 from gateway.models.store import Store, insert, insert_new
 from gateway.models.volunteers import volunteer_of
 from gateway.phones import calling_code
 from gateway.privacy import Keys
+from gateway.promises.checks import CheckClosed
 from gateway.providers.base import UssdEnd, UssdStep
+from gateway.stored import SEPARATOR, Stored
 from gateway.text import SMS, USSD
 from gateway.times import utc_now
 
@@ -57,6 +57,10 @@ class Conversations:
     def say(self, words: Words) -> str:
         """A sentence in the programme's language, for who is not known."""
         return render(words, self._settings.default_language)
+
+    def knows_page(self, db: Connection, word: str) -> bool:
+        """Whether an information page of any commune is asked for by a word, folded."""
+        return bool(word) and self._programme(editions.newest(db)).shelf.knows(word)
 
     def ussd(self, step: UssdStep) -> Screen:
         """The screen that answers a USSD request. Raises what the database raises when it is down."""
@@ -97,7 +101,7 @@ class Conversations:
             usual: dict[str, Any] = {
                 "edition": editions.newest(db), "language": known.language or self._settings.default_language,
                 "commune": known.commune, "cost": self._settings.caller_cost, "menus": flows.VERSION,
-                "dialled": dialled, "began": self._now().isoformat(), "draw": secrets.randbelow(_DRAWS),
+                "dialled": dialled, "began": self._now().isoformat(), "sms": self._settings.sms_number, "draw": secrets.randbelow(_DRAWS),
             }  # fmt: skip
             if not dialled and not facts:  # who dials through, or sends an SMS, rates for themselves
                 usual |= self._as_volunteer(db, caller)
@@ -125,36 +129,21 @@ class Conversations:
             facts, offset = _deployed(facts, _values(row)), count
         talk = self._talk(facts, row, step, offset, count)
         screen = talk.screen
-        change: dict[str, Any] = {}
-        rated, who, round_id = _listed(row.rated), row.who, row.round_id
-        rounds: list[int] = [round_id] if round_id is not None else []
+        stored = Stored.of(row)
         try:
             for asked in talk.effects:
-                if who is not None and _begins_anew(asked):  # somebody stepped back over who they are
-                    if asked.round_id == round_id:
-                        self._effects.let_go(db, round_id, who, _pairs(rated), step.number)
-                    who = change["who"] = None
-                # what was rated before a step back is discarded, too
-                services = tuple(dict(_pairs(rated)))
-                effect = replace(asked, services=services) if isinstance(asked, Discard) else asked
+                if stored.is_given_anew(asked):
+                    self._effects.let_go(db, stored, asked, step.number)
+                    stored.who = None
+                effect = stored.whole(asked)
                 self._effects.apply(db, effect, step.number, row.channel)
-                if isinstance(effect, Save):
-                    rated.append(f"{effect.service}{_OF}{effect.indicator or OVERALL}")
-                    round_id = effect.round_id
-                    rounds.append(round_id)
-                    change |= {"rated": _joined(rated), "round_id": round_id}
-                elif isinstance(effect, Record):
-                    round_id = change["round_id"] = effect.respondent.round_id
-                    rounds.append(round_id)
-                elif isinstance(effect, Identify):
-                    who = change["who"] = effect.who
-        except (answers.RoundClosed, ForumChanged) as refused:
+                stored.note(effect)
+        except (answers.RoundClosed, CheckClosed, ForumChanged) as refused:
             screen = Screen(render(_NOT_KEPT[type(refused)], talk.language), True)
             talk.transcript.clear()  # what is not kept is not kept here either
+        change = stored.columns()
         change |= {"transcript": _joined(talk.transcript), "page": talk.page, "inputs": count}
         change |= {"answer": screen.text, "ended": screen.ends, "touched": self._now(), "request": step.request}
-        if others := set(rounds) - {round_id}:  # it goes when the first of them closes
-            change["rounds_before"] = row.rounds_before + "".join(f"|{one}|" for one in sorted(others))
         if offset != row.offset:
             change |= {"facts": facts.to_json(), "offset": offset}
         db.execute(update(conversations).where(conversations.c.id == row.id).values(change))
@@ -220,7 +209,7 @@ class Conversations:
         )
         row = db.execute(last).first()
         # a round it may write to: a score was given
-        if row is None or row.ended or row.round_id or row.resumed or not row.transcript:
+        if row is None or row.ended or row.round_id or row.checks or row.resumed or not row.transcript:
             return None
         db.execute(update(conversations).where(conversations.c.id == row.id).values(resumed=True))
         return replace(
@@ -234,36 +223,20 @@ class Conversations:
 
 _NOT_KEPT: dict[type[Exception], Words] = {
     answers.RoundClosed: _("This round has closed. The rating was not kept. Thank you."),
+    CheckClosed: _("This question has closed. The answer was not kept. Thank you."),
     ForumChanged: _("This forum was moved or cancelled just now. Your answer was not kept. Please ask again."),
 }
-_SEPARATOR = "\t"
-_OF = " "
-"""Stands between a service and the question about it that was answered; neither id has a space."""
 _NONE_YET = -1
 _DRAWS = 2**31
 """So many draws of extra questions there are: of ten, each pair is as likely as any other."""
 
 
-def _begins_anew(effect: Effect) -> TypeGuard[Save | Identify | Discard]:
-    """Whether an effect is of a rating whose who is not told yet."""
-    return isinstance(effect, Identify | Discard) or (isinstance(effect, Save) and effect.who is None)
-
-
-def _pairs(rated: list[str]) -> list[tuple[str, str]]:
-    """What was answered: services, each with its question; in a row from before there were extra ones without."""
-    return [(service, indicator or OVERALL) for service, _of, indicator in (one.partition(_OF) for one in rated)]
-
-
 def _joined(values: list[str]) -> str:
-    return _SEPARATOR.join(values)
-
-
-def _listed(values: str) -> list[str]:
-    return values.split(_SEPARATOR) if values else []
+    return SEPARATOR.join(values)
 
 
 def _values(row: Row[Any]) -> tuple[str, ...]:
-    return tuple(_listed(row.transcript))
+    return tuple(row.transcript.split(SEPARATOR)) if row.transcript else ()
 
 
 def _deployed(facts: Facts, values: tuple[str, ...]) -> Facts:

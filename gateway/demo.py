@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from gateway import demo_people, logins
+from gateway import demo_people, demo_promises, logins
 from gateway.config import Language, Settings
 from gateway.conversation import Conversations
 from gateway.errors import Told
@@ -137,10 +137,12 @@ def seed(settings: Settings, store: Store, today: date) -> None:
         for service, texts in QUESTIONS.items():
             for text in texts:
                 rated.add_question(db, service, text, clock.now)
+    held = []
     for index, share in enumerate(SHARES):
         first = today - timedelta(days=63 - 35 * index)
         clock.set(first, 8 * 60)
         round_id = rounds.open_round(store, keys, COMMUNES, first, clock.now)
+        held.append(round_id)
         for code in COMMUNES:
             for number in callers[code]:
                 clock.set(first + timedelta(days=chance.randrange(28)), chance.randrange(6 * 60, 20 * 60))
@@ -158,6 +160,7 @@ def seed(settings: Settings, store: Store, today: date) -> None:
     rounds.open_round(store, keys, COMMUNES, today, clock.now, indicators=())  # the shortest way, for who tries it
     with store.write() as db:
         demo_people.seed(db, keys, settings, callers, today, clock.now)
+        demo_promises.seed(db, settings, COMMUNES, held, today, clock.now)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Table, bindparam, delete, func, select, tuple_, update
 
-from gateway.models import callers, contacts, conversations, forums, messages, uploads, volunteers
+from gateway.models import callers, comments, contacts, conversations, forums, messages, staff, uploads, volunteers
 from gateway.models.installation import master, set_master
 from gateway.models.messages import Move, move_where
 from gateway.models.store import Store
@@ -26,6 +26,8 @@ SEALED: tuple[tuple[Table, str, str, str], ...] = (
     (forums.forum_replies, "number", "number_key", "a number"),
     (volunteers.volunteers, "number", "number_key", "a number"),
     (uploads.uploads, "content", "content_key", "an upload"),
+    (comments.comments, "words", "words_key", "a comment"),
+    (staff.staff, "factor", "factor_key", "a second factor"),
 )
 """Every sealed column, beside the column of its key's number, and what it was sealed as."""
 GRACE_SECONDS = 15.0
@@ -91,6 +93,8 @@ def start_anew(store: Store, keys: Keys, now: datetime) -> dict[str, int]:
             "replies to forums": _emptied(db, forums.forum_replies),
             "volunteers' numbers": _forget_volunteers(db),
         }
+        for table in (staff.staff_sessions, staff.staff_codes, staff.invitations):  # nobody's cookie or code fits them
+            _emptied(db, table)
         _emptied(db, conversations.conversations)
         _emptied(db, messages.inbound)
         set_master(db, keys.fingerprint())

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-import itertools
+import operator
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.config import FLOOR, Settings
 from gateway.errors import Told
+from gateway.remainders import remainders
 
 KEY_BYTES = 32
 HASH_BYTES = 16
 _NONCE_BYTES = 12
 _SEALING = "sealing-{}.key"
 _NUMBER = "a number"
+_COUNTED = 6
+"""Of a cell: five scores, and its numbers."""
 
 
 class KeyProblem(Told):
@@ -324,47 +327,21 @@ def shown_beside(parts: Sequence[Mapping[tuple[int, ...], Cell]], minimum: int) 
 
 
 def _exposing(shown: Sequence[bool], parts: Sequence[Mapping[tuple[int, ...], Cell]], minimum: int) -> list[int]:
-    """The shown parts of which one must go, by their place; none where nothing is given away.
-
-    Some classes of each other breakdown are added up, which counts each cell so many times. Where within every part
-    the cells are counted equally often, or some just once more, parts can be taken away so that these are left.
-    """
-    together = [i for i, one in enumerate(shown) if not one]  # all that is hidden is known as one
-    groups = [[i] for i, one in enumerate(shown) if one] + ([together] if together else [])
-    wheres = list(dict.fromkeys(where for part in parts for where, cell in part.items() if cell.n))
-    if not any(shown) or not wheres:
-        return []
-    bit = {where: 1 << i for i, where in enumerate(wheres)}
-    there = [sum({bit[where] for i in group for where, cell in parts[i].items() if cell.n}) for group in groups]
-    for added in itertools.product(*(_choices(wheres, other) for other in range(len(wheres[0])))):
-        times = [(1 << len(wheres)) - 1]  # the cells that are counted never, once, twice …
-        for classes in added:
-            times = [kept & ~classes | more & classes for kept, more in zip([*times, 0], [0, *times], strict=True)]
-        mixed: list[tuple[list[int], int]] = []
-        concerned: list[int] = []
-        for group, its in zip(groups, there, strict=True):
-            counted = [often for often, cells in enumerate(times) if cells & its]
-            if counted and counted[-1] - counted[0] > 1:
-                break
-            if counted and counted[-1]:
-                concerned += [i for i in group if shown[i]]
-            if len(counted) == 2:
-                mixed.append((group, times[counted[1]]))
-        else:
-            once_more = ((i, cells) for group, cells in mixed for i in group)
-            left = [cell for i, cells in once_more for where, cell in parts[i].items() if cell.n and bit[where] & cells]
-            if left and not may_show(_summed(left), minimum):
-                return concerned or [i for i, one in enumerate(shown) if one]
+    """The shown parts of which one must go, by their place; none where nothing is given away."""
+    hidden = [i for i, one in enumerate(shown) if not one]
+    groups = [[i] for i, one in enumerate(shown) if one] + [hidden]  # all that is hidden is known as one
+    told: list[dict[tuple[int, ...], tuple[int, ...]]] = []
+    for group in groups:
+        sums: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for where, cell in ((where, cell) for i in group for where, cell in parts[i].items() if cell.n):
+            its = (*cell.counts, cell.numbers)
+            sums[where] = tuple(map(operator.add, sums[where], its)) if where in sums else its
+        told.append(sums)
+    for (*counts, numbers), concerned in remainders(told, _COUNTED):
+        if not may_show(Cell(tuple(counts), numbers), minimum):
+            some = [i for at in concerned for i in groups[at] if shown[i]]
+            return some or [i for i, one in enumerate(shown) if one]
     return []
-
-
-def _choices(wheres: Sequence[tuple[int, ...]], other: int) -> list[int]:
-    """All choices of classes of another breakdown, each as the cells that stand in them."""
-    chosen = [0]
-    for one in {where[other] for where in wheres}:
-        cells = sum(1 << i for i, where in enumerate(wheres) if where[other] == one)
-        chosen += [before | cells for before in chosen]
-    return chosen
 
 
 def _summed(cells: Iterable[Cell]) -> Cell:

@@ -1,6 +1,7 @@
 """What a digit answers: the newest unanswered question that was sent to a number.
 
-Questions are an open talk of the menus, a forum's invitation, reminder or notice, a poll, a council's weekly letter.
+Questions are an open talk of the menus, a forum's invitation, reminder or notice, a poll, whether a promise was kept, a
+council's weekly letter.
 A digit that the newest one does not know is told what it knows; it never falls through to an older question: that
 would take a slip for an answer to something its sender does not think of, and a forum takes nearly every digit.
 """
@@ -30,7 +31,9 @@ from gateway.models.forums import forums as planned
 from gateway.models.messages import Kind, inbound, is_sms, messages
 from gateway.models.polls import poll_answers
 from gateway.models.polls import polls as asked_polls
+from gateway.models.promises import checks as asked_checks
 from gateway.privacy import Keys
+from gateway.promises import check_words, checks
 from gateway.providers.base import InboundSms
 from gateway.scorecard import weekly
 
@@ -48,7 +51,7 @@ _FIRST_IS_A_NUMBER = re.compile(r"\W*\d")
 
 @dataclass(frozen=True)
 class Question:
-    """A question that waits; one of `talk`, `forum`, `poll`, `letter` says which."""
+    """A question that waits; one of `talk`, `forum`, `poll`, `check`, `letter` says which."""
 
     sent: datetime
     answered: bool = False
@@ -58,6 +61,8 @@ class Question:
     """A conversation."""
     forum: int | None = None
     poll: int | None = None
+    check: int | None = None
+    """Whether a promise was kept: a talk takes the answer."""
     letter: int | None = None
     """A broadcast."""
 
@@ -85,7 +90,7 @@ class Questions:
             words = polls.vote(db, self._keys, question.poll, number, choice, now)
         elif question.letter is not None and choice == 1:
             _note_answered(db, sms, question.letter)
-            return weekly.details(db, question.letter, self._language(db, question, number), self._settings, now)
+            return weekly.details(db, question.letter, self.language(db, question, number), self._settings, now)
         elif question.letter is not None and choice == 2:
             words = weekly.file_reply(db, question.letter, "", now)
         return self._said(db, question, number, words or self._what_would_do(db, question))
@@ -133,6 +138,9 @@ class Questions:
             elif row.kind == Kind.POLL:
                 voted = self._has_voted(db, row.poll, row.key, number)
                 found.setdefault(("poll", row.poll), Question(row.at, voted, row.language, poll=row.poll))
+            elif row.kind == Kind.CHECK:
+                said = checks.has_answered(db, self._keys, row.check, row.check_key, number)
+                found.setdefault(("check", row.check), Question(row.at, said, row.language, check=row.check))
             else:
                 replied = row.replied is not None and row.replied >= row.at
                 found.setdefault(("forum", row.forum), Question(row.at, replied, row.language, forum=row.forum))
@@ -150,6 +158,8 @@ class Questions:
             return _("Weekly figures: reply 1 for details, or 2 and your words.")
         if question.poll is not None and (poll := polls.find(db, question.poll)) and poll.is_open(self._now()):
             return what_to_reply(poll.asked)
+        if question.check is not None and (activity := checks.activity(db, question.check)) is not None:
+            return check_words.hint(activity)
         if question.forum is not None and (forum := forums.find(db, question.forum)) and forum.is_ahead(self._now()):
             date = days.day(forum.starts.astimezone(self._settings.zone))
             name = _("{commune} forum", commune=forum.commune)
@@ -157,9 +167,10 @@ class Questions:
         return _("This question is over. Thank you.")
 
     def _said(self, db: Connection, question: Question, number: str, words: Words) -> str:
-        return render(words, self._language(db, question, number))
+        return render(words, self.language(db, question, number))
 
-    def _language(self, db: Connection, question: Question, number: str) -> Language:
+    def language(self, db: Connection, question: Question, number: str) -> Language:
+        """The one in which an answer to a question is answered."""
         caller = find_caller(db, self._keys.lookup(number))
         return (caller.language if caller else None) or question.language or self._settings.default_language
 
@@ -168,21 +179,23 @@ def _asked() -> Select[Any]:
     """The messages to a `phone` that ask something and were handed over, the newest first, as long as they are open."""
     phone: Any = bindparam("phone")
     now: Any = bindparam("now")
-    m, b, f, p = messages.c, broadcasts.c, planned.c, asked_polls.c
+    m, b, f, p, k = messages.c, broadcasts.c, planned.c, asked_polls.c, asked_checks.c
     at = func.coalesce(m.sent, m.changed).label("at")
     details = select(inbound.c.letter).where(inbound.c.phone == phone, inbound.c.letter == m.broadcast).exists()
     mine = (forum_replies.c.forum_id == b.forum) & (forum_replies.c.phone == phone)
     forum_ahead = m.kind.in_(_OF_FORUMS) & f.approved & ~f.cancelled & (f.starts > now)
     poll_open = (m.kind == Kind.POLL) & p.closed.is_(None) & (p.closes > now)
+    check_open = (m.kind == Kind.CHECK) & k.id.is_not(None)
     letter_new = (m.kind == Kind.TALLY) & (at > bindparam("week_ago"))
     return (
         select(m.kind, m.language, m.broadcast, at, b.forum, b.poll, p.key, details.label("details"))
-        .add_columns(forum_replies.c.at.label("replied"))
+        .add_columns(forum_replies.c.at.label("replied"), k.id.label("check"), k.key.label("check_key"))
         .join(broadcasts, b.id == m.broadcast)
         .outerjoin(planned, f.id == b.forum)
         .outerjoin(asked_polls, p.id == b.poll)
+        .outerjoin(asked_checks, (k.commitment == b.commitment) & k.closed.is_(None))
         .outerjoin(forum_replies, mine)
-        .where(m.phone == phone, m.state.in_(REACHED), forum_ahead | poll_open | letter_new)
+        .where(m.phone == phone, m.state.in_(REACHED), forum_ahead | poll_open | check_open | letter_new)
         .order_by(at.desc(), m.id)
     )
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, Row, case, select, update
 
 from gateway.config import Settings
 from gateway.models.health import provider_changes, provider_health, resting
@@ -25,6 +26,9 @@ log = structlog.get_logger()
 FAILURES = 5
 """So many messages in a row that a provider failed to take, and it rests."""
 REST = timedelta(minutes=5)
+FRESH = timedelta(seconds=30)
+"""So exactly is kept when a provider last took a message: the workers of a provider that is well never wait for its
+row."""
 _ITS_OWN = {Reason.GATEWAY_DOWN, Reason.NO_BALANCE, Reason.THROTTLED, Reason.SETUP, Reason.NO_ANSWER, Reason.CUT_OFF,
             Reason.UNCLEAR}  # fmt: skip
 """Reasons that lie with the provider, not with the number or the text."""
@@ -52,13 +56,17 @@ def chooser(db: Connection, settings: Settings, now: datetime) -> Callable[[str 
 
 def note(db: Connection, settings: Settings, provider: str, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Counts a provider's failures after a batch; when they are too many in a row, it rests and another takes over."""
-    health = db.execute(select(provider_health).where(provider_health.c.provider == provider).with_for_update()).first()
+    mine = select(provider_health).where(provider_health.c.provider == provider)
+    took = any(isinstance(outcome, Accepted) for outcome in outcomes)
+    if not any(map(_fault, outcomes)) and not _is_news(db.execute(mine).first(), took, now):
+        return
+    health = db.execute(mine.with_for_update()).first()
     failures = health.failures if health else 0
     rests = health.rests_until if health else None
     last: Reason | None = None
     for outcome in outcomes:
-        if isinstance(outcome, Refused | Unknown) and outcome.reason in _ITS_OWN:
-            failures, last = failures + 1, outcome.reason
+        if reason := _fault(outcome):
+            failures, last = failures + 1, reason
         elif isinstance(outcome, Accepted):
             failures = 0
     changed: datetime | None = rests
@@ -70,11 +78,23 @@ def note(db: Connection, settings: Settings, provider: str, outcomes: Sequence[O
         other = next((n for n in settings.providers if n != provider and n not in resting(db, now)), None)
         moved = _hand_over(db, provider, other, now) if other else 0
         _record(db, provider, "rests", str(last), other, moved, now)
-    if health is None and failures == 0:
-        return
-    values = {"provider": provider, "failures": failures, "rests_until": changed}
+    accepted = now if took else health.accepted if health else None
+    values = {"provider": provider, "failures": failures, "rests_until": changed, "accepted": accepted}
     statement = insert(provider_health, db.dialect.name).values(values)
     db.execute(statement.on_conflict_do_update(index_elements=[provider_health.c.provider], set_=values))
+
+
+def _fault(outcome: Outcome) -> Reason | None:
+    """The reason that lies with the provider why a message did not go, or may not have gone."""
+    return outcome.reason if isinstance(outcome, Refused | Unknown) and outcome.reason in _ITS_OWN else None
+
+
+def _is_news(health: Row[Any] | None, took: bool, now: datetime) -> bool:
+    """Whether what went well changes anything of what is known of a provider."""
+    if health is None:
+        return took
+    is_well = health.failures == 0 and health.rests_until is None
+    return took and not (is_well and health.accepted is not None and health.accepted > now - FRESH)
 
 
 def _hand_over(db: Connection, provider: str, other: str, now: datetime) -> int:

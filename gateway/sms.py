@@ -13,10 +13,12 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, func, select, update
 
+from gateway.comments import comments, intake
 from gateway.config import Language, Settings
 from gateway.conversation import Conversations
+from gateway.menus import promises
 from gateway.menus.engine import Screen
-from gateway.menus.keywords import Keyword, Said, understand
+from gateway.menus.keywords import Keyword, Said, page_word, understand
 from gateway.menus.phrases import Words
 from gateway.menus.wording import render
 from gateway.models import messages
@@ -49,13 +51,16 @@ A_DAY = timedelta(days=1)
 INBOX = 50
 
 _FIXED: dict[Keyword, Words] = {
-    Keyword.INFO: _("There is no information page yet."),
     Keyword.HELP: _(
         "RATE: rate services. FORUM: forums. ON: SMS about forums. OFF: no more SMS. LANG: language."
         " Or rate at once: commune, service, score, who, as in 1 2 5 1"
     ),
     Keyword.STOP: _("We will not send more messages. To get them again, send ON."),
 }
+_HELP_WITH_COMMENTS = _(
+    "RATE: rate services. COMMENT: say what you think. FORUM: forums. ON: SMS about forums. OFF: no more SMS."
+    " LANG: language. Or rate at once, as in 1 2 5 1"
+)
 
 
 class SmsDesk:
@@ -82,9 +87,9 @@ class SmsDesk:
             log.info("sms.ignored", provider=sms.provider, why="the sender is no phone number")
             return None
         with self._store.write() as db:
-            if not self._stored(db, sms, sms.number):
-                return None
             said = understand(sms.text)
+            if not self._stored(db, sms, sms.number, said):
+                return None
             if said.keyword is Keyword.STOP:
                 self._stop(db, sms.number)
             volunteer = None
@@ -133,9 +138,9 @@ class SmsDesk:
 
     # inside ---------------------------------------------------------------------------------------
 
-    def _stored(self, db: Connection, sms: InboundSms, number: str) -> bool:
-        """Whether this SMS is new, and now stored; its text is sealed."""
-        sealed = self._keys.seal(sms.text, "an SMS")
+    def _stored(self, db: Connection, sms: InboundSms, number: str, said: Said) -> bool:
+        """Whether this SMS is new, and now stored; its text is sealed, and that of a comment left out."""
+        sealed = self._keys.seal("" if said.keyword is Keyword.COMMENT else sms.text, "an SMS")
         values = {
             "provider": sms.provider, "provider_id": sms.id, "phone": self._keys.lookup(number),
             "text": sealed.data, "text_key": sealed.key, "received": self._now(), "was_menu": 0,
@@ -166,27 +171,17 @@ class SmsDesk:
         """What to say; None when nothing is to be said."""
         # not its bare id: a provider may number its SMS and its USSD sessions each from 1
         step = UssdStep(sms.provider, f"sms-{sms.id}", number, path=())
-        match said:
-            case Said(keyword=Keyword.RATE, numbers=(place, *dialled)) if len(dialled) == 3:
-                return self._begin(db, step, dialled, place=place)
-            case Said(keyword=Keyword.RATE, numbers=dialled):
-                return self._begin(db, step, list(dialled))
-            case Said(keyword=Keyword.LANG):
-                return self._begin(db, step, [], entry="language")
-            case Said(keyword=Keyword.FORUM):
-                return self._begin(db, step, [], entry="forums", commune=self._commune(db, number))
-            case Said(keyword=Keyword.START):
-                messages.opt_in(db, self._keys.lookup(number))
-                return self._begin(db, step, [], entry="news", commune=self._commune(db, number))
-            case Said(keyword=Keyword() as word):
-                return self._fixed(db, number, word)
-            case Said(numbers=(place, *dialled)) if len(dialled) >= 2:
-                return self._begin(db, step, dialled, place=place)
+        if said.keyword is not None:
+            return self._to_keyword(db, sms, step, said)
+        if len(said.numbers) > 2:
+            return self._begin(db, step, list(said.numbers[1:]), place=said.numbers[0])
+        if self._talks.knows_page(db, page_word(sms.text)):
+            return self._inform(db, step, sms.text)
         asked = self._questions.waiting(db, number)
         if (thanks := self._questions.reply(db, asked, sms, number)) is not None:
             return Screen(thanks, True)
         if asked and len(said.numbers) == 1:
-            return self._take(db, asked[0], sms, number, said.numbers[0])
+            return self._take(db, asked[0], sms, step, said.numbers[0])
         if not self._may_show_menu(db, sms, number):
             return None
         talk = next((question.talk for question in asked if question.talk is not None), None)
@@ -195,11 +190,35 @@ class SmsDesk:
         hint = self._questions.hint(db, asked, number, sms.text)
         return Screen(hint, True) if hint is not None else self._begin(db, step, [])
 
-    def _take(self, db: Connection, question: Question, sms: InboundSms, number: str, digits: str) -> Screen:
-        """A number, as the answer to a question."""
+    def _to_keyword(self, db: Connection, sms: InboundSms, step: UssdStep, said: Said) -> Screen | None:
+        """What a keyword asks for."""
+        match said:
+            case Said(Keyword.RATE, (place, *dialled)) if len(dialled) == 3:
+                return self._begin(db, step, dialled, place=place)
+            case Said(Keyword.RATE, dialled):
+                return self._begin(db, step, list(dialled))
+            case Said(Keyword.LANG):
+                return self._begin(db, step, [], entry="language")
+            case Said(Keyword.FORUM):
+                return self._begin(db, step, [], entry="forums", commune=self._commune(db, step.number))
+            case Said(Keyword.INFO):
+                return self._inform(db, step, sms.text)
+            case Said(Keyword.START):
+                messages.opt_in(db, self._keys.lookup(step.number))
+                return self._begin(db, step, [], entry="news", commune=self._commune(db, step.number))
+            case Said(Keyword.COMMENT):
+                return self._comment(db, sms, step.number)
+        assert said.keyword is not None
+        return self._fixed(db, step.number, said.keyword)
+
+    def _take(self, db: Connection, question: Question, sms: InboundSms, step: UssdStep, digits: str) -> Screen:
+        """A number, as the answer to a question. One about a promise asks back who says so: that is a talk."""
         if question.talk is not None:
-            return self._go_on(db, question.talk, number, digits)
-        return Screen(self._questions.answer(db, question, sms, number, digits), True)
+            return self._go_on(db, question.talk, step.number, digits)
+        if question.check is not None and digits in promises.KEYS:
+            language = self._questions.language(db, question, step.number)
+            return self._begin(db, step, [digits], entry="check", check=question.check, language=language)
+        return Screen(self._questions.answer(db, question, sms, step.number, digits), True)
 
     def _begin(self, db: Connection, step: UssdStep, dialled: list[str], **facts: Any) -> Screen:
         """A new talk; one that is open is left, so that the next digit answers this one, if it asks anything."""
@@ -209,11 +228,16 @@ class SmsDesk:
             self._leave_open(db, step.number, but=row.id)
         return screen
 
+    def _inform(self, db: Connection, step: UssdStep, text: str) -> Screen:
+        """The information page whose word this is; the list where there is no word."""
+        commune = self._commune(db, step.number)
+        return self._begin(db, step, [], entry="information", word=page_word(text), commune=commune)
+
     def _go_on(self, db: Connection, talk: Row[Any], number: str, text: str) -> Screen:
         return self._talks.advance(db, talk, UssdStep(talk.provider, talk.session, number, last=text))
 
     def _commune(self, db: Connection, number: str) -> str | None:
-        """Where somebody who asks about forums lives: who never rated may have said so when they asked for news."""
+        """Where somebody lives who asks for something: who never rated may have said so when they asked for news."""
         key = self._keys.lookup(number)
         caller = find_caller(db, key)
         if caller is not None and caller.commune is not None:
@@ -240,7 +264,15 @@ class SmsDesk:
         self._leave_open(db, number)
 
     def _fixed(self, db: Connection, number: str, word: Keyword) -> Screen:
-        return Screen(render(_FIXED[word], self._language(db, number)), True)
+        words = _FIXED[word]
+        if word is Keyword.HELP and comments.open_services(db):
+            words = _HELP_WITH_COMMENTS
+        return Screen(render(words, self._language(db, number)), True)
+
+    def _comment(self, db: Connection, sms: InboundSms, number: str) -> Screen:
+        commune = self._commune(db, number)
+        words = intake.take(db, self._keys, self._settings, sms, number, commune, self._now())
+        return Screen(render(words, self._language(db, number)), True)
 
     def _language(self, db: Connection, number: str) -> Language:
         caller = find_caller(db, self._keys.lookup(number))

@@ -72,7 +72,8 @@ KNOWS_ONLY = {
     "gateway.config": ("gateway.errors",),
     "gateway.phones": ("gateway.text",),
     "gateway.logs": ("gateway.phones",),
-    "gateway.privacy": ("gateway.config", "gateway.errors"),
+    "gateway.remainders": (),
+    "gateway.privacy": ("gateway.config", "gateway.errors", "gateway.remainders"),
     "gateway.menus": ("gateway.menus", "gateway.text", "gateway.config:Language", "gateway.config:LANGUAGES"),
     "gateway.providers": (
         "gateway.providers", "gateway.config", "gateway.errors", "gateway.phones", "gateway.privacy:same_token",
@@ -100,8 +101,8 @@ STOREYS = (
     ("gateway.menus", "gateway.providers", "gateway.models", "gateway.migrations"),
     (),  # whatever is not named here: the conversation, the workers, rounds, tallies, places
     ("gateway.webhooks", "gateway.pages", "admin"),
-    ("gateway.demo", "gateway.demo_people", "gateway.terminal", "gateway.checks", "gateway.up", "gateway.commands",
-     "gateway.cli"),
+    ("gateway.demo", "gateway.demo_people", "gateway.demo_promises", "gateway.terminal", "gateway.checks",
+     "gateway.up", "gateway.commands", "gateway.cli"),
 )  # fmt: skip
 """From the ground up. `create_app` (the package itself) wires all of them and stands on top."""
 

@@ -565,7 +565,7 @@ def test_the_command_tells_every_breakdown_as_a_table(
     assert " ".join(lines[0].split()) == "n female 15-30 1 2 3 4 5 mean median satisfied change"
     assert any(line.startswith("2 Health centre") and line.endswith("3.00       3    40% ±31") for line in lines)
     name = {"commune": "Ta Phou", "district": "Svay Chek", "province": "Banteay Meanchey", "who": "Woman over 30",
-            "channel": "USSD", "week": "2026-W48", "indicator": "waiting"}[by]  # fmt: skip
+            "channel": "USSD", "week": "2026-W48", "indicator": "waiting", "round": "1"}[by]  # fmt: skip
     assert any(line.startswith(f"  {name}") and "40% ±31" in line for line in lines)
     assert "fewer than 10 phones" in notes
 
@@ -574,7 +574,7 @@ def test_the_command_tells_every_breakdown_as_a_table(
     ("words", "says"),
     [
         (("--by", "score"), "'score' is not one of 'commune', 'district', 'province', 'who', 'week', 'channel', "
-                            "'indicator'"),
+                            "'indicator', 'round'"),
         (("--by", "who", "--week", "2026-W47"), "one breakdown at a time"),
     ],
 )  # fmt: skip

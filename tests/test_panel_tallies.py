@@ -78,10 +78,12 @@ def test_weeks_are_drawn_and_lead_to_a_page_of_their_own(browser: Browser, house
         page = browser.get(f"{HERE}&by=week")
         # the round less two weeks would be three phones
         assert "Week from 23 Nov 2026 not shown Week from 30 Nov 2026 90% ±31 n 10" in text(page)
-        assert "<rect" not in page.text
+        assert page.text.count('class="gap"') == 2
+        assert "A dashed column is not shown: 2 of 3." in text(page)
         keep(house, rows_of(MIXED) + rows_of("4444444441", 50, days=7) + rows_of(MIXED, 90, days=14))
         page = browser.get(f"{HERE}&by=week")
         assert page.text.count("<rect") == 3
+        assert 'class="gap"' not in page.text
         links = re.findall(r'href="([^"]+week=2026-W49)"', page.text)
         week = browser.read(links[0].replace("&amp;", "&"))
         assert "Round 1 · week from 30 Nov 2026 to 6 Dec 2026" in week
@@ -182,13 +184,14 @@ def test_what_is_taken_along_is_what_the_page_shows(panel: Browser, house: Insta
     assert answer.headers["Content-Disposition"] == f'attachment; filename="tallies-{TA_PHOU}-who.csv"'
     assert answer.data.startswith(b"\xef\xbb\xbf")
     head, *rows = csv.reader(io.StringIO(answer.data.decode("utf-8-sig")))
-    assert head[:9] == ["Place", "From", "To", "Service", "Part", "Raters (n)", "Phones", "Female", "Aged 15–30"]
-    health = [row for row in rows if row[3] == "Health centre"]
+    assert head[:6] == ["Place", "Round", "From", "To", "Service", "Part"]
+    assert head[6:10] == ["Raters (n)", "Phones", "Female", "Aged 15–30"]
+    health = [row for row in rows if row[4] == "Health centre"]
     assert [row[0] for row in health] == ["Ta Phou"] * 7
-    assert health[0][5:] == ["22", "22", "10", "10", "6", "3", "3", "5", "5", "3.0", "3.0", "45", "21"]
-    assert health[1][4:] == ["Women 15–30", "10", "10", "10", "10", "2", "2", "2", "2", "2", "3.0", "3.0", "40", "31"]
-    assert health[2][4:] == ["Women over 30", "not shown"]
-    assert next(row[4:] for row in rows if row[3] == "Commune office") == ["", "not shown"]
+    assert health[0][6:] == ["22", "22", "10", "10", "6", "3", "3", "5", "5", "3.0", "3.0", "45", "21"]
+    assert health[1][5:] == ["Women 15–30", "10", "10", "10", "10", "2", "2", "2", "2", "2", "3.0", "3.0", "40", "31"]
+    assert health[2][5:] == ["Women over 30", "not shown"]
+    assert next(row[5:] for row in rows if row[4] == "Commune office") == ["", "not shown"]
 
 
 def test_it_is_for_staff_alone(app: object, browser: Browser, panel: Browser, house: Installation) -> None:

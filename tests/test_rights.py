@@ -30,7 +30,7 @@ OWN = {"admin.logout", "admin.language", "admin.password", "admin.home", "admin.
 """What every login may open."""
 COUNCIL = OWN | {"admin.council", "admin.council_round", "admin.council_reply"}
 ADMIN_ALONE = {
-    "admin.logins", "admin.logins_add", "admin.logins_reset", "admin.logins_end", "admin.pause_set", "admin.pause_end",
+    "admin.audit", "admin.logins", "admin.logins_add", "admin.logins_reset", "admin.logins_end", "admin.pause_set", "admin.pause_end",
 }  # fmt: skip
 """Written out here once more, so that a slip in the table is seen."""
 

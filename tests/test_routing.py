@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway import routing
-from gateway.models.health import provider_changes
+from gateway.models.health import provider_changes, provider_health
 from gateway.models.messages import Draft, Kind, messages, write
 from gateway.providers.base import Accepted, Outcome, Outgoing, Reason, Refused, Sender, Unknown
 from gateway.workers.outbox import Outbox
@@ -110,6 +110,18 @@ def test_four_failures_are_not_enough(two: Installation) -> None:
     drain(two, Scripted("africastalking", DOWN))
     assert changes(two) == []
     assert chosen(two, SMART) == "africastalking"
+
+
+def test_when_a_provider_last_took_a_message_is_kept_to_the_half_minute(two: Installation) -> None:
+    begin, kept = two.clock.now, []
+    for seconds, says in ((0, None), (20, None), (20, DOWN), (20, None), (60, DOWN)):
+        two.clock.forward(seconds=seconds)
+        queue(two, 1)
+        drain(two, Scripted("africastalking", says))
+        with two.store.read() as db:
+            row = db.execute(select(provider_health)).one()
+        kept.append(((row.accepted - begin).total_seconds(), row.failures))
+    assert kept == [(0, 0), (0, 0), (0, 1), (60, 0), (60, 1)]
 
 
 def test_what_may_have_been_sent_stays_and_is_never_sent_by_another(two: Installation) -> None:

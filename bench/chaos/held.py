@@ -63,11 +63,15 @@ class Held:
 
     def kill_all(self) -> None:
         """SIGKILL to all that descends from it, in whatever session, at the same moment."""
-        assert self._leash is not None
-        for process in psutil.Process(self._leash.pid).children(recursive=True):
+        for process in self.processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self._wait()
+
+    def processes(self) -> list[psutil.Process]:
+        """It, and all that descends from it."""
+        assert self._leash is not None
+        return list(psutil.Process(self._leash.pid).children(recursive=True))
 
     def signal(self, signum: int) -> None:
         """To it alone."""

@@ -156,7 +156,7 @@ def _beside(asked: Asked, sentence: Words) -> Name:
     """The question, as much of it as one SMS holds together with a sentence."""
     names: dict[Language, str] = {}
     for language in LANGUAGES:
-        names[language] = _short(render(_name(asked.question), language), render(sentence, language))
+        names[language] = shortened(render(_name(asked.question), language), render(sentence, language))
     return _name(names)
 
 
@@ -176,7 +176,7 @@ def sentence(asked: Asked, figures: Result) -> Words:
     return _("{question} {percent}% of {n} answers: {answer} (+-{margin} points)", **values)
 
 
-def _short(text: str, around: str) -> str:
+def shortened(text: str, around: str) -> str:
     """As much of a text as fits one SMS together with what stands around it."""
     if fits(text + around, SMS):
         return text

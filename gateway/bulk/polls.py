@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,14 +101,17 @@ def find(db: Connection, poll_id: int) -> Poll | None:
     return _poll(row) if row else None
 
 
-def listed(db: Connection, first: int, size: int) -> list[Poll]:
-    """So many polls, the newest first, after skipping the `first` ones."""
-    return [_poll(row) for row in db.execute(_polls().order_by(polls.c.id.desc()).offset(first).limit(size))]
+def listed(db: Connection, first: int, size: int, within: Collection[int] | None = None) -> list[Poll]:
+    """So many polls, the newest first, after skipping the `first` ones; `within`: asked by these broadcasts."""
+    mine = _polls() if within is None else _polls().where(broadcasts.c.id.in_(within))
+    return [_poll(row) for row in db.execute(mine.order_by(polls.c.id.desc()).offset(first).limit(size))]
 
 
-def count(db: Connection) -> int:
+def count(db: Connection, within: Collection[int] | None = None) -> int:
     """How many polls there are."""
-    return db.scalar(select(func.count()).select_from(polls)) or 0
+    if within is None:
+        return db.scalar(select(func.count()).select_from(polls)) or 0
+    return db.scalar(select(func.count()).select_from(broadcasts).where(broadcasts.c.id.in_(within), _is_poll())) or 0
 
 
 def title(asked: Asked) -> str:
@@ -224,9 +228,14 @@ def _stop_asking(db: Connection, settings: Settings, poll: Poll, now: datetime) 
 # inside -------------------------------------------------------------------------------------------
 
 
+def _is_poll() -> Any:
+    """Whether a broadcast asks a poll."""
+    return broadcasts.c.poll.is_not(None) & (broadcasts.c.kind == Kind.POLL)
+
+
 def _asks() -> Any:
     """Whether a broadcast is the one that asks a poll."""
-    return (broadcasts.c.poll == polls.c.id) & (broadcasts.c.kind == Kind.POLL)
+    return (broadcasts.c.poll == polls.c.id) & _is_poll()
 
 
 def _polls() -> Select[Any]:

@@ -13,7 +13,7 @@ from gateway.commands.opening import ready_store
 from gateway.config import LANGUAGES, Language, load
 from gateway.errors import Told
 
-BREAKDOWNS = ("commune", "district", "province", "who", "week", "channel", "indicator")
+BREAKDOWNS = ("commune", "district", "province", "who", "week", "channel", "indicator", "round")
 
 
 @click.group()

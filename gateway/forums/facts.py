@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy.sql.expression import true
 
 from gateway.bulk.letters import Audience
 from gateway.menus.phrases import Name
@@ -74,18 +75,30 @@ def upcoming(db: Connection, commune: str | None, now: datetime) -> list[Forum]:
     return [_forum(row) for row in db.execute(ahead.order_by(forums.c.starts, forums.c.id))]
 
 
-def listed(db: Connection, now: datetime, *, past: bool, first: int = 0, size: int | None = None) -> list[Forum]:
-    """All forums, planned or cancelled: those ahead, the next one first; or those begun, the last one first."""
+def listed(
+    db: Connection,
+    now: datetime,
+    *,
+    past: bool,
+    first: int = 0,
+    size: int | None = None,
+    within: Collection[str] | None = None,
+) -> list[Forum]:
+    """All forums, planned or cancelled: those ahead, the next one first; or those begun, the last one first.
+
+    `within`: of these communes.
+    """
+    here = _forums().where(_is_of(within))
     if past:
-        found = _forums().where(forums.c.starts <= now).order_by(forums.c.starts.desc(), forums.c.id.desc())
+        found = here.where(forums.c.starts <= now).order_by(forums.c.starts.desc(), forums.c.id.desc())
     else:
-        found = _forums().where(forums.c.starts > now).order_by(forums.c.starts, forums.c.id)
+        found = here.where(forums.c.starts > now).order_by(forums.c.starts, forums.c.id)
     return [_forum(row) for row in db.execute(found.offset(first).limit(size))]
 
 
-def count_past(db: Connection, now: datetime) -> int:
+def count_past(db: Connection, now: datetime, within: Collection[str] | None = None) -> int:
     """How many forums have begun."""
-    return db.scalar(select(func.count()).select_from(forums).where(forums.c.starts <= now)) or 0
+    return db.scalar(select(func.count()).select_from(forums).where(forums.c.starts <= now, _is_of(within))) or 0
 
 
 def at_the_time(db: Connection, code: str, starts: datetime) -> int | None:
@@ -100,6 +113,10 @@ def named(texts: Mapping[str, str]) -> Name:
     """A text as a name in the three languages; one left empty has another stand in."""
     each = in_each(texts)
     return Name(each["km"], in_gsm7(each["km-Latn"]), in_gsm7(each["en"]))
+
+
+def _is_of(within: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if within is None else forums.c.commune.in_(within)
 
 
 def _forums() -> Select[Any]:

@@ -37,19 +37,35 @@ class Save:
 
 
 @dataclass(frozen=True)
-class Identify:
-    """Who gave the scores of this talk: sex and age band, or `unsaid`."""
+class Check:
+    """What a villager says of a promise: 1 it was done, 2 partly, 3 not, 4 they do not know.
 
-    round_id: int
+    `check` is that question, while it is asked; `who` is told where one was told before in this talk.
+    """
+
+    check: int
+    choice: int
+    who: str | None = None
+
+
+@dataclass(frozen=True)
+class Identify:
+    """Who gave the answers of this talk: sex and age band, or `unsaid`."""
+
+    round_id: int | None
+    """None where the flow rates nothing."""
     who: str
+    checks: tuple[int, ...] = ()
+    """Those that the talk answered: `stored` knows them."""
 
 
 @dataclass(frozen=True)
 class Discard:
     """All answers given in this talk are removed: whoever gave them is under 15."""
 
-    round_id: int
+    round_id: int | None
     services: tuple[str, ...]
+    checks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,13 @@ class Subscribe:
 @dataclass(frozen=True)
 class Unsubscribe:
     """This number gets no more news of forums."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """An information page was shown; it is counted, and nobody who read it."""
+
+    page: int
 
 
 @dataclass(frozen=True)
@@ -115,5 +138,6 @@ class Drop:
 
 
 Effect = (
-    Speak | Join | Save | Identify | Discard | Withdraw | Attend | Subscribe | Unsubscribe | Record | Describe | Drop
-)
+    Speak | Join | Save | Check | Identify | Discard | Withdraw | Attend | Subscribe | Unsubscribe | Read
+    | Record | Describe | Drop
+)  # fmt: skip

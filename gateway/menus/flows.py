@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.menus import assisted
+from gateway.menus import assisted, information
 from gateway.menus.effects import Join, Withdraw
 from gateway.menus.engine import End, Feed, Flow
 from gateway.menus.forums import attend, news, subscribe
 from gateway.menus.phrases import Words
+from gateway.menus.promises import answer_sms, promised
 from gateway.menus.rating import rate
 from gateway.menus.screens import Choose, Option
 from gateway.menus.visit import Commune, Visit
@@ -39,6 +40,10 @@ def dial(visit: Visit) -> Flow:
         yield from choose_language()
     if visit.facts.entry in ("forums", "news"):
         return (yield from about_forums(visit))
+    if visit.facts.entry == "check":
+        return (yield from answer_sms(visit))
+    if visit.facts.entry == "information":
+        return (yield from information.ask(visit))
     asked = (yield from assisted.begin(visit.records)) if visit.records else ""
     if visit.records and asked == "record":
         return (yield from assisted.record(visit, visit.records))
@@ -80,18 +85,14 @@ def home(visit: Visit, commune: Commune, *, at_menu: bool = False) -> Generator[
 
 
 def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Commune | End]:
-    """What there is beside rating; only what exists. Returns the commune to go on with, or the end."""
-    options = [Option("news", _("Forum news by SMS"))]
-    if visit.forums(commune):
-        options.insert(0, Option("forums", _("Forums")))
-    if len(visit.programme.communes) > 1:
-        options.append(Option("commune", _("Other commune")))
-    options += [Option("language", _("Language")), Option("protection", _("Who sees what"))]
-    if visit.programme.has_round:
-        options.append(Option("withdraw", _("Withdraw my ratings")))
-    choice = yield Choose(title, tuple(options))
+    """What there is beside rating. Returns the commune to go on with, or the end."""
+    choice = yield Choose(title, tuple(_entries(visit, commune)))
     if choice == "forums":
         return (yield from attend(visit, commune))
+    if choice == "information":
+        return (yield from information.browse(visit, commune.code))
+    if choice == "promised":
+        return (yield from promised(visit, commune))
     if choice == "news":
         return (yield from news(commune))
     if choice == "commune":
@@ -112,3 +113,21 @@ def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Co
             yield Withdraw()
             return End(_("Done. No rating of this phone is kept in an open round."))
     return commune
+
+
+def _entries(visit: Visit, commune: Commune) -> Iterator[Option]:
+    """Of the menu; only what exists."""
+    if visit.forums(commune):
+        yield Option("forums", _("Forums"))
+    if visit.information(commune.code):
+        yield Option("information", _("Information"))
+    promises = visit.promises(commune)
+    if promises:
+        yield Option("promised", _("What was promised"))
+    yield Option("news", _("Forum news by SMS"))
+    if len(visit.programme.communes) > 1:
+        yield Option("commune", _("Other commune"))
+    yield Option("language", _("Language"))
+    yield Option("protection", _("Who sees what"))
+    if visit.programme.has_round or any(one.check is not None for one in promises):
+        yield Option("withdraw", _("Withdraw my ratings"))

@@ -9,7 +9,7 @@ import enum
 import re
 from dataclasses import dataclass
 
-from gateway.text import fold
+from gateway.text import fold, western_digits
 
 
 class Keyword(enum.Enum):
@@ -22,6 +22,8 @@ class Keyword(enum.Enum):
     HELP = enum.auto()
     STOP = enum.auto()
     START = enum.auto()
+    COMMENT = enum.auto()
+    """With one's own words after it: `told` has them."""
     RECORD = enum.auto()
     """What a volunteer sends; from others it is no keyword."""
 
@@ -34,17 +36,26 @@ WORDS: dict[Keyword, str] = {
     Keyword.HELP: "help, ជំនួយ, chumnuoy, ជួយ, chuoy",
     Keyword.STOP: "stop, off, ឈប់, chhop, បិទ, bet, unsubscribe, end, quit, stopall, revoke, optout, cancel",
     Keyword.START: "start, on, unstop, បើក, baek, ចាប់ផ្តើម, chap phdaem",
+    Keyword.COMMENT: "comment, comments, មតិ, mati, យោបល់, yobol",
     Keyword.RECORD: "r, record, កត់, kot",
 }
 """Each keyword in English, Khmer and Khmer in Latin letters. The Khmer is to be checked by a native speaker."""
 
 _BY_WORD = {fold(word): keyword for keyword, words in WORDS.items() for word in words.split(",")}
 _WITH_NUMBERS = (Keyword.RATE,)
-_FIRST_WORD_IS_ENOUGH = (Keyword.RATE, Keyword.STOP, Keyword.INFO, Keyword.FORUM, Keyword.LANG, Keyword.HELP)
+_FIRST_WORD_IS_ENOUGH = (
+    Keyword.RATE, Keyword.STOP, Keyword.INFO, Keyword.FORUM, Keyword.LANG, Keyword.HELP, Keyword.COMMENT,
+)  # fmt: skip
 _STUCK = re.compile(r"r(\d+)")
 """A volunteer's R without the space after it."""
 _ONLY_ALONE = {"off", "end", "quit", "cancel", "bet", "on", "vote"}
 """Words that begin an ordinary sentence as well: they count only when they stand alone."""
+_COMMENT = sorted({fold(word) for word in WORDS[Keyword.COMMENT].split(",")}, key=len, reverse=True)
+_BEGINS_A_COMMENT = re.compile(f"({'|'.join(_COMMENT)})(?=[\\d\u1780-\u17b3])")
+"""The word with what follows at its heels, as Khmer is written: មតិ2, មតិគិលានុបដ្ឋាក."""
+_FARTHEST = 64
+"""Characters within which a comment's keyword ends, with all that stands around it."""
+_A_SERVICE = re.compile(r"[\W_]*(\d{1,2})(?!\d)[\W_]*")
 MOST_NUMBERS = 4
 MOST_ON_A_CARD = 21
 """Ten services, each with its score, and who."""
@@ -70,6 +81,8 @@ def understand(text: str) -> Said:
         words[:1] = ["r", stuck[1]]
     if (numbers := _numbers(words)) is not None:
         return Said(numbers=numbers)
+    if _BEGINS_A_COMMENT.match(folded):
+        return Said(Keyword.COMMENT)
     for length in (2, 1):
         first = " ".join(words[:length])
         keyword = _BY_WORD.get(first)
@@ -89,3 +102,33 @@ def _numbers(words: list[str], most: int = MOST_NUMBERS) -> tuple[str, ...] | No
     if 0 < len(words) <= most and all(word.isdecimal() and len(word) <= 4 for word in words):
         return tuple(words)
     return None
+
+
+def told(text: str) -> tuple[str | None, str]:
+    """Of an SMS that is a comment: the number that its words begin with, and the words as written after it.
+
+    The number may be a service's; where it is none, it is one of the words.
+    """
+    rest = text[_end_of_keyword(text) :]
+    if found := _A_SERVICE.match(rest):
+        return western_digits(found[1]), rest[found.end() :].strip()
+    return None, rest.strip()
+
+
+def _end_of_keyword(text: str) -> int:
+    """Where the words begin: after the longest beginning that is the keyword, whatever spaces and signs are in it."""
+    ends = [end for end in range(1, min(len(text), _FARTHEST) + 1) if fold(text[:end]) in _COMMENT]
+    return max(ends, default=0)
+
+
+def page_word(text: str) -> str:
+    """The word of an information page, folded: what stands after INFO, or the whole of an SMS without it."""
+    return _AFTER_INFO.sub("", fold(text))
+
+
+_AFTER_INFO = re.compile(
+    "^("
+    + "|".join(sorted(map(fold, WORDS[Keyword.INFO].split(",")), key=len, reverse=True))
+    + r")( |$|(?=[\u1780-\u17b3]))"
+)
+"""The word for it, also with a Khmer one at its heels."""

@@ -22,6 +22,8 @@ SCORES = (
 )
 """The scale of the I-SAF scorecard (DOMAIN.md, Services)."""
 
+LOW = 2
+"""Up to this score one is told how to say why: on the last screen of a call, which nobody finds there later."""
 SKIP = "skip"
 AGAIN = (
     *(Option(one.value, one.label, one.key, implied=one.value in "234") for one in SCORES),
@@ -58,6 +60,12 @@ def rate(visit: Visit, commune: Commune, service: Service) -> Generator[Any, str
             yield Save(commune.round_id, commune.code, service.id, int(answer), question.id, who)
     if visit.facts.channel == "sms":  # it stays on the phone: it must not tell the next reader what was rated
         return End(_("Thank you! Received. Shared phone? Delete this and the SMS you sent."))
+    if int(score) <= LOW and service.id in visit.programme.comments and visit.facts.sms:
+        why = _(
+            "{thanks} Want to say why? SMS to {number}: COMMENT {service} and your words",
+            thanks=_("Thank you! Received."), number=visit.facts.sms, service=str(service.number),
+        )  # fmt: skip
+        return End(why, shorter=_("Thank you! Received."))
     return End(_("Thank you! Received."))
 
 

@@ -5,6 +5,7 @@ Options are printed `1 Label`, one a line. `0` and `9` are never an option (CONT
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,8 @@ class Choose:
     options: tuple[Option, ...]
     leaves: bool = False
     """`0` leaves here, as on the first screen: what was answered before is not gone back to."""
+    shorter: Phrase | None = None
+    """The title where only with this one all stands on one screen."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Page:
 
 def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> list[Page]:
     """A question as pages that fit the limit. `first`: there is nothing to go back to, `0` leaves."""
-    title = text.plain(render(question.title, language))
+    titles = [text.plain(render(one, language)) for one in (question.title, question.shorter) if one]
     lines = [(option, text.plain(render(option.label, language))) for option in question.options]
     back = f"{BACK} {render(_('Leave') if first else _('Back'), language)}"
     printed = [f"{option.key or number} {label}" if label else "" for number, (option, label) in enumerate(lines, 1)]
@@ -60,10 +63,11 @@ def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> 
     fixed = {option.key: option.value for option in question.options if option.key}
     if all(option.key or number <= len(LOCAL_KEYS) for number, (option, _label) in enumerate(lines, 1)):
         brief = [line for line, (option, _label) in zip(printed, lines, strict=True) if not option.implied]
-        for shown in ([*printed, back], printed, [*brief, back], brief):
+        for title, shown in itertools.product(titles, ([*printed, back], printed, [*brief, back], brief)):
             screen = _joined(title, *shown)
             if text.fits(screen, limit):
                 return [Page(screen, keys)]
+    title = titles[0]
     backs = _Backs(back, f"{BACK} {render(_('Back'), language)}")
     more = f"{MORE} {render(_('More'), language)}"
     if len(fixed) == len(question.options):

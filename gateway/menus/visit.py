@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Literal
 
 from gateway.config import Language
 from gateway.menus.phrases import Name
+from gateway.menus.promised import Promise, Promised
+from gateway.menus.shelf import InfoPage, Shelf
 from gateway.text import in_gsm7
 
 
@@ -75,11 +77,20 @@ class Programme:
         self._forums: dict[str, list[Forum]] = {}
         for row in body.get("forums", ()):
             self._forums.setdefault(row["commune"], []).append(_forum(row, zone))
+        self.comments = frozenset[str](body.get("comments", ()))
+        """The services on which comments are taken."""
+        self._zone = zone
+        self.shelf = Shelf(body.get("information", {}), body.get("words", ()))
+        self._promised = Promised(body.get("promises", ()), body.get("pause") or ())
 
     @cached_property
     def has_round(self) -> bool:
         """Whether a round is open anywhere."""
         return any(commune.round_id is not None for commune in self.communes.values())
+
+    def service(self, service: str) -> Service | None:
+        """A service by its id, rated now or not."""
+        return self._services.get(service)
 
     def services(self, commune: Commune) -> list[Service]:
         """What may be rated in a commune now, by number."""
@@ -93,6 +104,22 @@ class Programme:
     def forums(self, commune: str, after: datetime) -> list[Forum]:
         """What is planned in a commune and begins after a moment; the next one first."""
         return [forum for forum in self._forums.get(commune, ()) if forum.starts > after]
+
+    def information(self, commune: str, at: datetime) -> list[InfoPage]:
+        """The information pages that hold for a commune at a moment: its own first, then those for all."""
+        return self.shelf.pages(commune, at.astimezone(self._zone).date())
+
+    def promises(self, commune: str, at: datetime) -> list[Promise]:
+        """What was promised to a commune, as it is told at a moment."""
+        return self._promised.to(commune, self.day(at))
+
+    def asked(self, check: int, at: datetime) -> Promise | None:
+        """The promise that a question is about, while it is asked."""
+        return self._promised.asked(check, self.day(at))
+
+    def day(self, at: datetime) -> date:
+        """The day of a moment where the programme is."""
+        return at.astimezone(self._zone).date()
 
 
 def _forum(row: Mapping[str, Any], zone: tzinfo) -> Forum:
@@ -122,10 +149,16 @@ class Facts:
     menus: str
     """The version of the flows (`flows.VERSION`)."""
     channel: Literal["ussd", "sms"] = "ussd"
+    sms: str = ""
+    """The number to which SMS are sent."""
     place: str = ""
     """The number of the commune that a one-message rating names, as on the poster."""
-    entry: Literal["", "language", "forums", "news"] = ""
+    entry: Literal["", "language", "forums", "news", "information", "check"] = ""
     """Where the talk begins, when not at the beginning."""
+    check: int | None = None
+    """The question about a promise that an SMS answers."""
+    word: str = ""
+    """The word of an information page that was asked for, folded."""
     began: str = ""
     """When the conversation began, ISO with its zone; empty in one from before there were forums."""
     draw: int = 0
@@ -197,3 +230,27 @@ class Visit:
         if not self.facts.began:
             return []
         return self.programme.forums(commune.code, datetime.fromisoformat(self.facts.began))
+
+    def information(self, commune: str) -> list[InfoPage]:
+        """The information pages that held for a commune when the conversation began."""
+        if not self.facts.began:
+            return []
+        return self.programme.information(commune, datetime.fromisoformat(self.facts.began))
+
+    def promises(self, commune: Commune) -> list[Promise]:
+        """What was promised to a commune, as it was told when the conversation began."""
+        if not self.facts.began:
+            return []
+        return self.programme.promises(commune.code, datetime.fromisoformat(self.facts.began))
+
+    @property
+    def asked(self) -> Promise | None:
+        """The promise that an SMS asked about, while it is asked."""
+        if self.facts.check is None:
+            return None
+        return self.programme.asked(self.facts.check, datetime.fromisoformat(self.facts.began))
+
+    @property
+    def today(self) -> date:
+        """The day on which the conversation began."""
+        return self.programme.day(datetime.fromisoformat(self.facts.began))

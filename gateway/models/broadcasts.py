@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, literal
 
 from gateway.models.base import Moment, metadata
 
@@ -49,3 +49,6 @@ broadcasts = Table(
     UniqueConstraint("key"),
     CheckConstraint(f"stage IN ({', '.join(repr(str(stage)) for stage in Stage)})", name="stage"),
 )
+WAITING = broadcasts.c.stage == literal(Stage.WAITING.value, literal_execute=True)
+"""Written out in a statement, so that the index is used that stands on it: of a year's letters few are waiting."""
+Index("ix_broadcasts_waiting", broadcasts.c.created, sqlite_where=WAITING, postgresql_where=WAITING)

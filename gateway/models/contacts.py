@@ -7,13 +7,14 @@ has none.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     Date,
     ForeignKey,
@@ -94,6 +95,8 @@ class Wanted:
     commune: str | None = None
     text: str = ""
     """Somewhere in the name."""
+    within: frozenset[str] | None = None
+    """Of one of these communes; None: of any, or of none."""
 
 
 def count_contacts(db: Connection, wanted: Wanted = Wanted()) -> int:
@@ -118,9 +121,11 @@ def contact_of(db: Connection, phone: bytes) -> int | None:
     return db.scalar(select(contacts.c.id).where(contacts.c.phone == phone))
 
 
-def communes_of_contacts(db: Connection) -> Sequence[tuple[str, str, str]]:
-    """The communes in which there are contacts: code, Khmer and English name."""
-    here = places.c.code.in_(select(contacts.c.commune))
+def communes_of_contacts(db: Connection, within: Collection[str] | None = None) -> Sequence[tuple[str, str, str]]:
+    """The communes in which there are contacts (None: of all): code, Khmer and English name."""
+    here: ColumnElement[bool] = places.c.code.in_(select(contacts.c.commune))
+    if within is not None:
+        here &= places.c.code.in_(within)
     found = select(places.c.code, places.c.name_km, places.c.name_en).where(here).order_by(places.c.code)
     return [(code, km, en) for code, km, en in db.execute(found)]
 
@@ -141,6 +146,8 @@ def _wanted(statement: Select[Any], wanted: Wanted) -> Select[Any]:
         statement = statement.where(contacts.c.id.in_(members))
     if wanted.commune:
         statement = statement.where(contacts.c.commune == wanted.commune)
+    if wanted.within is not None:
+        statement = statement.where(contacts.c.commune.in_(wanted.within))
     if words := plain(" ".join(wanted.text.split())):
         statement = statement.where(contacts.c.name.icontains(words, autoescape=True))
     return statement

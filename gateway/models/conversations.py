@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -66,18 +67,28 @@ def find_conversation(db: Connection, provider: str, session: str) -> Row[tuple[
 
 
 def purge_round(db: Connection, round_id: int, now: datetime) -> None:
-    """Removes a closing round's conversations.
+    """Removes a closing round's conversations."""
+    _purge(db, (conversations.c.round_id == round_id) | conversations.c.rounds_before.contains(f"|{round_id}|"), now)
+    old = conversations.c.touched <= now - SESSION
+    db.execute(delete(conversations).where(conversations.c.round_id.is_(None), old))
+
+
+def purge_check(db: Connection, check: int, now: datetime) -> None:
+    """Removes the conversations that said whether a promise was kept."""
+    _purge(db, conversations.c.checks.contains(f"|{check}|"), now)
+
+
+def _purge(db: Connection, mine: ColumnElement[bool], now: datetime) -> None:
+    """Removes conversations.
 
     Those that may still be on the line leave the provider's session id, and nothing else: without it their next
     request would look like a path dialled at once, and its digits like a rating.
     """
-    mine = (conversations.c.round_id == round_id) | conversations.c.rounds_before.contains(f"|{round_id}|")
     blank = {
         "caller": bytes(HASH_BYTES), "round_id": None, "facts": "", "offset": 0, "inputs": 0, "transcript": "",
         "page": 0, "request": None, "answer": "", "ended": True, "rated": "", "who": None, "resumed": True,
-        "rounds_before": "", "touched": now,
+        "rounds_before": "", "checks": "", "touched": now,
     }  # fmt: skip
     on_the_line = conversations.c.touched > now - SESSION
     db.execute(update(conversations).where(mine, on_the_line).values(blank))
     db.execute(delete(conversations).where(mine))
-    db.execute(delete(conversations).where(conversations.c.round_id.is_(None), ~on_the_line))

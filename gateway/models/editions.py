@@ -8,16 +8,25 @@ a process may keep it in memory for ever.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, func, select
+from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select
 
+from gateway.config import LANGUAGES
 from gateway.models.base import Moment, metadata
 from gateway.models.forums import forums, in_each
+from gateway.models.information import information, words_of
+from gateway.models.installation import pause
 from gateway.models.places import communes, places
+from gateway.models.promises import promises_in_menu
 from gateway.models.rounds import round_communes, round_indicators, round_services
 from gateway.models.services import indicators, services
+from gateway.text import fold
+
+PROMISES_STAY = timedelta(days=366)
+"""So long after its day a promise is in editions: as long as menus show it (menus/promised.py), in any time zone."""
 
 editions = Table(
     "editions",
@@ -31,7 +40,7 @@ editions = Table(
 def publish(db: Connection, now: datetime) -> int:
     """Makes a new edition when the programme differs from the newest one; returns the newest one's id.
 
-    Call it in the transaction of every change of places, communes, services, rounds or forums.
+    Call it in the transaction of every change of places, communes, services, rounds, forums or information pages.
     """
     body = json.dumps(_body(db, now), ensure_ascii=False, separators=(",", ":"))
     newest = db.execute(select(editions.c.id, editions.c.body).order_by(editions.c.id.desc()).limit(1)).first()
@@ -86,6 +95,7 @@ def _body(db: Connection, now: datetime) -> dict[str, Any]:
     for row in db.execute(asked):
         one = [row.id, row.service_id, row.text_km, row.text_latn, row.text_en]
         questions.setdefault(row.round_id, []).append(one)
+    pages = _not_over(db, now.date() - timedelta(days=1))  # somewhere it may still be yesterday
     catalogue = db.execute(select(services).order_by(services.c.number)).all()
     return {
         "communes": [[*row, round_by_commune.get(row.code)] for row in members],
@@ -94,6 +104,11 @@ def _body(db: Connection, now: datetime) -> dict[str, Any]:
         "rounds": {str(round_id): ids for round_id, ids in of_round.items()},
         "indicators": {str(round_id): ones for round_id, ones in questions.items()},
         "forums": _forums(db, now),
+        "promises": promises_in_menu(db, now.date() - PROMISES_STAY),
+        "pause": [day.isoformat() for day in pause(db) or ()],
+        "comments": [s.id for s in catalogue if s.comments and s.active],
+        "information": {code: json.dumps(of_commune, ensure_ascii=False) for code, of_commune in _pages(pages).items()},
+        "words": sorted(set(map(fold, {word for row in pages for ones in words_of(row).values() for word in ones}))),
     }
 
 
@@ -107,3 +122,21 @@ def _forums(db: Connection, now: datetime) -> list[dict[str, Any]]:
         | {text: list(in_each(json.loads(row[text])).values()) for text in ("title", "venue", "note")}
         for row in rows.mappings()
     ]
+
+
+def _not_over(db: Connection, day: date) -> list[Row[Any]]:
+    """The information pages that people may read on a day or later."""
+    i = information.c
+    ahead = i.valid_until.is_(None) | (i.valid_until >= day)
+    return list(db.execute(select(information).where(~i.archived, ahead).order_by(i.commune, i.id)))
+
+
+def _pages(rows: Iterable[Row[Any]]) -> dict[str, list[Any]]:
+    """Information pages by commune, those for all under the empty one, as `gateway.menus.shelf` reads them."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        texts = [list(in_each(json.loads(text)).values()) for text in (row.title, row.body, row.source)]
+        days = (row.valid_from.isoformat(), row.valid_until and row.valid_until.isoformat())
+        words = [words_of(row).get(language, []) for language in LANGUAGES]
+        found.setdefault(row.commune or "", []).append([row.id, row.service_id, row.about, texts, words, *days])
+    return found

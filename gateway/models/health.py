@@ -14,6 +14,7 @@ provider_health = Table(
     Column("provider", Text, primary_key=True),
     Column("failures", Integer, nullable=False),  # in a row
     Column("rests_until", Moment),  # left alone until then; None: in use
+    Column("accepted", Moment),  # when it last took a message, to the half minute
 )
 
 provider_changes = Table(

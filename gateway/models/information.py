@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import json
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -12,12 +14,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Row,
     Table,
     Text,
     text,
 )
 from sqlalchemy.sql.expression import false
 
+from gateway.config import Language
 from gateway.models.base import Moment, metadata
 
 
@@ -41,8 +45,8 @@ information = Table(
     Column("commune", ForeignKey("communes.code")),  # None: for all
     Column("service_id", ForeignKey("services.id")),  # None: about no single one
     Column("about", Text, nullable=False),
-    Column("words", Text, nullable=False, server_default=text("''")),  # by which it is asked for, commas between
-    Column("title", Text, nullable=False),  # JSON, by language; so is body
+    Column("words", Text, nullable=False, server_default=text("''")),  # JSON: lists by language
+    Column("title", Text, nullable=False),  # JSON, by language; so are body and source
     Column("body", Text, nullable=False),
     Column("figures", Text),  # JSON: of a budget or a notice
     Column("source", Text, nullable=False),  # printed below it
@@ -65,3 +69,9 @@ information_reads = Table(
     Column("channel", Text, primary_key=True),
     Column("times", Integer, nullable=False),
 )
+
+
+def words_of(row: Row[Any]) -> dict[Language, list[str]]:
+    """The words by which a page is asked for, as they were written."""
+    found: dict[Language, list[str]] = json.loads(row.words or "{}")
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -156,12 +156,14 @@ messages = Table(
 )
 QUEUED = messages.c.state == literal(State.QUEUED.value, literal_execute=True)
 WAITING = messages.c.state.in_(bindparam("waiting", [State.QUEUED.value, State.HELD.value], literal_execute=True))
+UNCONFIRMED = messages.c.state == literal(State.UNCONFIRMED.value, literal_execute=True)
 """Written out in each statement: SQLite takes a partial index only where the statement says what the index says."""
 Index("ix_messages_due", messages.c.provider, messages.c.priority, messages.c.not_before,
       sqlite_where=QUEUED, postgresql_where=QUEUED)  # fmt: skip
 Index("ix_messages_expires", messages.c.expires, sqlite_where=WAITING, postgresql_where=WAITING)
 Index("ix_messages_lease", messages.c.lease, sqlite_where=messages.c.lease.is_not(None),
       postgresql_where=messages.c.lease.is_not(None))  # fmt: skip
+Index("ix_messages_unconfirmed", messages.c.created, sqlite_where=UNCONFIRMED, postgresql_where=UNCONFIRMED)
 Index("ix_messages_provider_id", messages.c.provider, messages.c.provider_id)
 Index("ix_messages_phone", messages.c.phone, messages.c.created)
 Index("ix_messages_created", messages.c.created)
@@ -317,13 +319,17 @@ def forget_talks(db: Connection, phones: Select[Any] | None = None, until: datet
     db.execute(delete(messages).where(answered))
 
 
-def states(db: Connection) -> Mapping[State, int]:
-    """How many messages stand where."""
-    rows = db.execute(select(messages.c.state, func.count()).group_by(messages.c.state))
+def states(db: Connection, within: Collection[int] | None = None) -> Mapping[State, int]:
+    """How many messages stand where; `within`: of these broadcasts."""
+    here = true() if within is None else messages.c.broadcast.in_(within)
+    rows = db.execute(select(messages.c.state, func.count()).where(here).group_by(messages.c.state))
     return {State(state): count for state, count in rows}
 
 
-def listed(db: Connection, state: State | None, first: int, size: int) -> Sequence[Row[Any]]:
+def listed(
+    db: Connection, state: State | None, first: int, size: int, within: Collection[int] | None = None
+) -> Sequence[Row[Any]]:
     """So many messages, in one state or in all, the newest first, after skipping the `first` ones."""
-    statement = select(messages).order_by(messages.c.created.desc(), messages.c.id).offset(first).limit(size)
+    here = true() if within is None else messages.c.broadcast.in_(within)
+    statement = select(messages).where(here).order_by(messages.c.created.desc(), messages.c.id).offset(first).limit(size)
     return db.execute(statement if state is None else statement.where(messages.c.state == state)).all()

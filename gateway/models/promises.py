@@ -8,12 +8,16 @@ answers become counts, as far as they may be shown. The table of answers has no 
 from __future__ import annotations
 
 import enum
+import json
+from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -21,11 +25,14 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    func,
+    select,
     text,
 )
 from sqlalchemy.sql.expression import true
 
 from gateway.models.base import Hash, Moment, metadata
+from gateway.models.forums import in_each
 
 
 class Standing(enum.StrEnum):
@@ -98,7 +105,7 @@ checks = Table(
     Column("opened", Date, nullable=False),
     Column("until", Date, nullable=False),  # its last day
     Column("closed", Date),
-    Column("counts", Text),  # JSON: what the answers became; None where they may not be shown
+    Column("counts", Text),  # JSON: what the answers became, `said` and `female`; None where they may not be shown
 )
 Index("uq_checks_open", checks.c.commitment, unique=True, sqlite_where=checks.c.closed.is_(None),
       postgresql_where=checks.c.closed.is_(None))  # fmt: skip
@@ -115,3 +122,31 @@ check_answers = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_check_answers_phone", check_answers.c.check_id, check_answers.c.phone)
+
+COUNCIL_FIRST = timedelta(days=7)
+"""So long after a check closed councils know what villagers said before everybody does (DOMAIN.md, Rules, 8)."""
+
+
+def promises_in_menu(db: Connection, oldest: date) -> list[dict[str, Any]]:
+    """What villagers may read of promises, as `gateway.menus.promised` takes it: what was due since a day or is asked.
+
+    Of the checks the one that is open, and the figures of the last one that closed, if they may be shown.
+    """
+    c, asked, last = commitments.c, checks.alias(), checks.alias()
+    closed_last = select(func.max(checks.c.id)).where(checks.c.commitment == c.id, checks.c.closed.is_not(None))
+    rows = db.execute(
+        select(commitments, asked.c.id.label("asked"), last.c.closed, last.c.counts)
+        .outerjoin(asked, (asked.c.commitment == c.id) & asked.c.closed.is_(None))
+        .outerjoin(last, last.c.id == closed_last.scalar_subquery())
+        .where(c.shown, (c.due >= oldest) | asked.c.id.is_not(None))
+        .order_by(c.due, c.id)
+    )
+    return [
+        {
+            "id": row.id, "commune": row.commune, "due": row.due.isoformat(), "standing": row.standing,
+            "activity": list(in_each(json.loads(row.activity)).values()), "check": row.asked,
+            "counts": json.loads(row.counts)["said"][:3] if row.counts else None,
+            "told": (row.closed + COUNCIL_FIRST).isoformat() if row.counts else None,
+        }
+        for row in rows
+    ]  # fmt: skip

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    exists,
     select,
     text,
     update,
@@ -99,10 +100,15 @@ class Member:
     one_time: bool
     language: str
     password: str = field(repr=False)
-    """Its argon2 hash: a login made under another one has ended."""
+    """Its argon2 hash."""
+    has_factor: bool
+    """Whether an authenticator's app or printed codes are asked for beside the password."""
 
 
-_MEMBER = (staff.c.id, staff.c.name, staff.c.role, staff.c.one_time, staff.c.language, staff.c.password)
+has_factor = staff.c.factor.is_not(None) | exists().where(staff_codes.c.staff_id == staff.c.id)
+MEMBER = (staff.c.id, staff.c.name, staff.c.role, staff.c.one_time, staff.c.language, staff.c.password,
+          has_factor.label("has_factor"))  # fmt: skip
+"""The columns of a Member, in their order."""
 
 
 def new_password() -> str:
@@ -115,6 +121,11 @@ def add_member(db: Connection, name: str, role: str, password: str, *, one_time:
     """Adds a login. False when the name is taken."""
     values = {"name": name, "role": role, "password": _hasher.hash(password), "one_time": one_time}
     return insert_new(db, insert(staff, db.dialect.name).values(values))
+
+
+def id_of(db: Connection, name: str) -> int | None:
+    """The id of the login of a name."""
+    return db.scalar(select(staff.c.id).where(staff.c.name == name))
 
 
 def set_communes(db: Connection, member_id: int, codes: Collection[str]) -> None:
@@ -132,11 +143,17 @@ def communes_of(db: Connection, member_id: int) -> list[str]:
 
 def end_login(db: Connection, member_id: int) -> bool:
     """Lets a login in no more; whoever is in with it is out. False when there is no such login."""
+    _close(db, member_id)
     return db.execute(update(staff).where(staff.c.id == member_id).values(active=False)).rowcount == 1
 
 
 def let_in(db: Connection, member_id: int, password: str) -> str | None:
-    """A new one-time password for a login, also for one that was ended. Its name; None when there is no such login."""
+    """A new one-time password for a login, also for one that was ended. Its name; None when there is no such login.
+
+    Whoever is in with it is out, and its second factor is to be set up anew.
+    """
+    forget_factor(db, member_id)
+    _close(db, member_id)
     values = {"password": _hasher.hash(password), "one_time": True, "active": True}
     changed = update(staff).where(staff.c.id == member_id).values(values)
     name: str | None = db.scalar(changed.returning(staff.c.name))
@@ -144,14 +161,42 @@ def let_in(db: Connection, member_id: int, password: str) -> str | None:
 
 
 def reset_password(db: Connection, name: str, password: str, *, one_time: bool = True) -> bool:
-    """Sets a login's password. False when there is no such login."""
+    """Gives a login another password, as `let_in` does, but by its name. False when there is no such login."""
+    member_id = id_of(db, name)
+    if member_id is None:
+        return False
+    forget_factor(db, member_id)
+    _set_password(db, member_id, password, one_time=one_time)
+    return True
+
+
+def choose_password(db: Connection, member_id: int, password: str) -> None:
+    """A password that a member chose; wherever they are logged in with the one before, they are out."""
+    _set_password(db, member_id, password, one_time=False)
+
+
+def forget_factor(db: Connection, member_id: int) -> None:
+    """Neither the app nor a printed code opens anything any more."""
+    db.execute(delete(staff_codes).where(staff_codes.c.staff_id == member_id))
+    gone = {"factor": None, "factor_key": None, "factor_step": 0}
+    db.execute(update(staff).where(staff.c.id == member_id).values(gone))
+
+
+def _set_password(db: Connection, member_id: int, password: str, *, one_time: bool) -> None:
+    _close(db, member_id)
     values = {"password": _hasher.hash(password), "one_time": one_time}
-    return db.execute(update(staff).where(staff.c.name == name).values(values)).rowcount == 1
+    db.execute(update(staff).where(staff.c.id == member_id).values(values))
+
+
+def _close(db: Connection, member_id: int) -> None:
+    """Ends what was begun with a password, and the link that would set one."""
+    db.execute(delete(staff_sessions).where(staff_sessions.c.staff_id == member_id))
+    db.execute(delete(invitations).where(invitations.c.staff_id == member_id))
 
 
 def verify(db: Connection, name: str, password: str) -> Member | None:
     """The member who logs in with these, or None. Takes as long for a wrong name as for a wrong password."""
-    row = db.execute(select(*_MEMBER).where(staff.c.name == name, staff.c.active)).first()
+    row = db.execute(select(*MEMBER).where(staff.c.name == name, staff.c.active)).first()
     try:
         _hasher.verify(row.password if row else _NOBODY, password)
     except (VerificationError, InvalidHashError):
@@ -161,7 +206,7 @@ def verify(db: Connection, name: str, password: str) -> Member | None:
 
 def find_member(db: Connection, member_id: int) -> Member | None:
     """An active login by its id."""
-    row = db.execute(select(*_MEMBER).where(staff.c.id == member_id, staff.c.active)).first()
+    row = db.execute(select(*MEMBER).where(staff.c.id == member_id, staff.c.active)).first()
     return Member(*row) if row else None
 
 

@@ -2,9 +2,9 @@
 
 SQLite keeps old pages in its write-ahead log, and, in spite of secure_delete, stale copies of rows in the gaps of pages
 (45 of 11,000 deleted rows in a file of 10 MB). PostgreSQL keeps deleted rows, with the order in which they came, until
-something else takes their place, and everything once more in its log (pg_wal). So after a round or a poll closed its
-tables are written anew. What would take long is left for the night; that something is left stands in `installation`,
-so that no crash forgets it. docs/privacy.md says what is beyond us.
+something else takes their place, and everything once more in its log (pg_wal). So after a round, a poll or a
+check closed its tables are written anew. What would take long is left for the night; that something is left stands in
+`installation`, so that no crash forgets it. docs/privacy.md says what is beyond us.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from gateway.models.store import DatabaseDown, Store, insert
 log = structlog.get_logger()
 
 REWRITTEN = (
-    "answers", "conversations", "inbound", "messages", "released_phones", "near_numbers", "poll_answers", "recorded",
-    "rollups", "round_sums", "stale_days",
+    "answers", "check_answers", "conversations", "inbound", "messages", "released_phones", "near_numbers",
+    "poll_answers", "recorded", "rollups", "round_sums", "stale_days",
 )  # fmt: skip
 """The tables of PostgreSQL in which deleted rows would tell who rated what."""
 BY_DAY = {"sqlite": 200_000_000, "postgresql": 30_000_000}

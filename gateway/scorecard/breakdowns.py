@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,7 +26,7 @@ from gateway.models.rounds import Round, round_indicators, round_services
 from gateway.models.services import indicators, services
 from gateway.models.volunteers import ASSISTED
 from gateway.scorecard.cells import Counts, add, shown_cells
-from gateway.scorecard.scopes import Scope
+from gateway.scorecard.scopes import Scope, rounds_by_number, span_of
 from gateway.scorecard.tallies import Change, Figures, change, figures_json
 
 WHOS = ("woman-15-30", "woman-31", "man-15-30", "man-31", "other", "unsaid")
@@ -43,12 +43,15 @@ class By(StrEnum):
     WEEK = "week"
     CHANNEL = "channel"
     INDICATOR = "indicator"
+    ROUND = "round"
+    """One round after the other. They have no answer in common, so none of them tells of another."""
 
 
 DIGITS = {By.COMMUNE: 6, By.DISTRICT: 4, By.PROVINCE: 2}
 """Of the codes of places."""
+FINE = (By.WHO, By.WEEK, By.CHANNEL, By.INDICATOR)
 MOST = 60
-"""Communes whose figures are parted by who, week, channel or indicator at once: no district has so many."""
+"""Communes whose figures are parted so finely at once: no district has so many."""
 
 
 class TooMany(Told):
@@ -60,16 +63,18 @@ class Part:
     """A part of a service's figures, or an extra question about it; None where it is not shown."""
 
     key: str
-    """A code, a who, a channel, `2026-W47`, an indicator's id."""
+    """A code, a who, a channel, `2026-W47`, an indicator's id, the number of a round."""
     name: Name | None
     """Of a place or an indicator."""
     figures: Figures | None
     before: Figures | None = None
-    """The same part in the round before."""
+    """The same part in the round it is compared with (Scope.before); of a round the one before it."""
+    span: tuple[date, date] | None = None
+    """Of a round: its days; of an open one until today."""
 
     @property
     def change(self) -> Change | None:
-        """Against the round before, in points."""
+        """Against that round, in points."""
         return change(self.figures, self.before) if self.figures and self.before else None
 
 
@@ -80,6 +85,7 @@ class ServiceFigures(Part):
     number: int = 0
     communes: int = 0
     """Of how many communes it is shown; the figures are their sum."""
+    communes_before: int = 0
     parts: tuple[Part, ...] = ()
 
 
@@ -99,10 +105,11 @@ def breakdown(db: Connection, scope: Scope, by: By | None, minimum: int, today: 
 
     Raises TooMany.
     """
-    if by is not None and by not in DIGITS and len(scope.rounds) > MOST:
+    if by in FINE and len(scope.rounds) > MOST:
         raise TooMany(f"figures by {by} are told for {MOST} communes at most; choose a district or a commune")
     now = _Told(db, scope.rounds, by, minimum)
     then = _Told(db, scope.before, None if by is By.WEEK else by, minimum)
+    trend = _trend(db, scope, minimum, today) if by is By.ROUND else ()
     first, last = scope.first, scope.last(today)
     keys = _keys(db, scope, by, first, last)
     round_ids = {one.id for one in scope.rounds.values()}
@@ -119,7 +126,9 @@ def breakdown(db: Connection, scope: Scope, by: By | None, minimum: int, today: 
                 before=then.figures(row.id),
                 number=row.number,
                 communes=now.communes[row.id],
-                parts=tuple(
+                communes_before=then.communes[row.id],
+                parts=_one_after_another(trend, row.id)
+                or tuple(
                     Part(key, name, now.figures(row.id, key), then.figures(row.id, key)) for key, name in asked.items()
                 ),
             )
@@ -142,7 +151,7 @@ class _Told:
             self._add(service, None, cell)
             if digits:
                 self._add(service, commune[:digits], cell)
-        if by and not digits:
+        if by in FINE:
             for _, service, part, cell in shown_cells(db, ids, by.value, minimum):
                 self._add(service, written(part) if by is By.WEEK else part, cell)
 
@@ -153,6 +162,23 @@ class _Told:
     def figures(self, service: str, part: str | None = None) -> Figures | None:
         cell = self._sums.get((service, part))
         return Figures.of(cell) if cell else None
+
+
+def _trend(db: Connection, scope: Scope, minimum: int, today: date) -> list[tuple[Part, _Told]]:
+    """The rounds, each with what is shown of it."""
+    found = []
+    for number, its in rounds_by_number(db, scope).items():
+        span = span_of(its.values(), today)
+        found.append((Part(str(number), None, None, span=span), _Told(db, its, None, minimum)))
+    return found
+
+
+def _one_after_another(trend: Iterable[tuple[Part, _Told]], service: str) -> tuple[Part, ...]:
+    """A service's rounds, each against the one before it."""
+    found: list[Part] = []
+    for part, told in trend:
+        found.append(replace(part, figures=told.figures(service), before=found[-1].figures if found else None))
+    return tuple(found)
 
 
 def written(monday: date) -> str:

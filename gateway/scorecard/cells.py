@@ -11,6 +11,7 @@ nobody learns from it what the communes' own figures do not tell.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -28,9 +29,7 @@ PARTING = ("channel", "who", "week")
 """Breakdowns that part the answers to one question. Each gives way to those before it."""
 
 Counts = tuple[int, ...]
-"""n1 to n5, numbers that lead, female, young."""
-_COUNTED = (*(f"n{score}" for score in SCORES), "leads", "female", "young")
-_NOTHING = (0,) * len(_COUNTED)
+"""n1 to n5, numbers that lead, female, young: as `rollups` counts them."""
 
 
 def shown_cells(
@@ -49,10 +48,10 @@ def shown_cells(
     mine = (row for row in found if rounds[row.commune] == row.round_id)
     for (commune, service), rows in groupby(mine, lambda row: (row.commune, row.service_id)):
         cells: dict[tuple[Hashable, ...], Counts] = {}
-        for row in rows:
-            values = row._mapping
-            at = tuple(NO_WHO if values[name] == UNSAID else values[name] for name in dimensions)
-            cells[at] = add(cells.get(at, _NOTHING), tuple(int(values[name]) for name in _COUNTED))
+        for row in rows:  # the keys, then what is counted
+            at = tuple(NO_WHO if value == UNSAID else value for value in row[3 : len(keys)])
+            its = tuple(row[len(keys) :])
+            cells[at] = add(cells[at], its) if at in cells else its
         if by in PARTING:
             parts = _summed(cells, len(dimensions) - 1)
             visible = visible_parts(cells, len(dimensions), minimum)
@@ -68,7 +67,7 @@ def shown_cells(
 
 def add(one: Counts, other: Counts) -> Counts:
     """Counts of different answers, together."""
-    return tuple(a + b for a, b in zip(one, other, strict=True))
+    return tuple(map(operator.add, one, other))
 
 
 def visible_parts(cells: Mapping[tuple[Hashable, ...], Counts], dimensions: int, minimum: int) -> set[Hashable]:
@@ -80,7 +79,7 @@ def visible_parts(cells: Mapping[tuple[Hashable, ...], Counts], dimensions: int,
         for where, cell in cells.items():
             beside = tuple(its.get(part, -1) for its, part in zip(classes, where, strict=False))
             part = parts.setdefault(where[place], {})
-            part[beside] = add(part.get(beside, _NOTHING), cell)
+            part[beside] = add(part[beside], cell) if beside in part else cell
         told = [{beside: _cell(cell) for beside, cell in part.items()} for part in parts.values()]
         shown = shown_beside(told, minimum)
         visible = {part for part, one in zip(parts, shown, strict=True) if one}
@@ -92,7 +91,8 @@ def _summed(cells: Mapping[tuple[Hashable, ...], Counts], place: int) -> dict[An
     """Cells added up by one of their dimensions."""
     parts: dict[Any, Counts] = {}
     for where, cell in cells.items():
-        parts[where[place]] = add(parts.get(where[place], _NOTHING), cell)
+        at = where[place]
+        parts[at] = add(parts[at], cell) if at in parts else cell
     return parts
 
 

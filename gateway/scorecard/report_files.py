@@ -70,7 +70,7 @@ def as_csv(report: Report, language: Language) -> bytes:
     for line in lines_of(report):
         common, figures = _common(report, line, language), _figures(line, language)
         for score in _scores(line):
-            writer.writerow([_harmless(cell) for cell in (*common, *score, *figures)])
+            writer.writerow([harmless(cell) for cell in (*common, *score, *figures)])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -174,6 +174,6 @@ def _label(name: str, language: Language) -> str:
     return render(report_words.LABELS[name], language)
 
 
-def _harmless(cell: Cell) -> Cell:
+def harmless(cell: Cell) -> Cell:
     """A text that a spreadsheet would take for a formula, quoted; a number stays one."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy.sql.expression import true
 
 from gateway.menus.phrases import Name
 from gateway.models.answers import OVERALL, answers
@@ -94,30 +95,37 @@ class Destroyed:
     blocks: int
 
 
-def count(db: Connection) -> int:
-    """How many rounds there are."""
-    return db.scalar(select(func.count()).select_from(rounds)) or 0
+def count(db: Connection, within: Collection[str] | None = None) -> int:
+    """How many rounds there are; `within`: that have a part in one of these communes."""
+    return db.scalar(select(func.count()).select_from(rounds).where(_has_part(within))) or 0
 
 
-def listed(db: Connection, minimum: int, first: int, size: int) -> list[Listed]:
-    """So many rounds after skipping the `first` ones: those that are open, then the others, the newest first."""
-    some = select(rounds).order_by(rounds.c.closed.is_not(None), rounds.c.opened.desc(), rounds.c.id.desc())
-    return _listed(db, some.offset(first).limit(size), minimum, MANY)
+def listed(
+    db: Connection, minimum: int, first: int, size: int, within: Collection[str] | None = None
+) -> list[Listed]:
+    """So many rounds after skipping the `first` ones: those that are open, then the others, the newest first.
+
+    `within`: what they are in these communes, without the others.
+    """
+    some = select(rounds).where(_has_part(within))
+    some = some.order_by(rounds.c.closed.is_not(None), rounds.c.opened.desc(), rounds.c.id.desc())
+    return _listed(db, some.offset(first).limit(size), minimum, MANY, within)
 
 
-def found(db: Connection, round_id: int, minimum: int) -> Listed | None:
+def found(db: Connection, round_id: int, minimum: int, within: Collection[str] | None = None) -> Listed | None:
     """One round; None when there is none of this id."""
-    return next(iter(_listed(db, select(rounds).where(rounds.c.id == round_id), minimum)), None)
+    one = select(rounds).where(rounds.c.id == round_id, _has_part(within))
+    return next(iter(_listed(db, one, minimum, within=within)), None)
 
 
-def members(db: Connection, round_id: int) -> dict[str, tuple[Name, int]]:
+def members(db: Connection, round_id: int, within: Collection[str] | None = None) -> dict[str, tuple[Name, int]]:
     """The communes of a round by code, each with its name and its own number of it, in the order of the programme."""
     columns = (round_communes.c.commune, round_communes.c.number, places.c.name_km, places.c.name_en)
     mine = (
         select(*columns)
         .join(places, places.c.code == round_communes.c.commune)
         .join(communes, communes.c.code == round_communes.c.commune)
-        .where(round_communes.c.round_id == round_id)
+        .where(round_communes.c.round_id == round_id, _is_of(within))
     )
     rows = db.execute(mine.order_by(communes.c.number))
     return {row.commune: (Name(row.name_km, row.name_en, row.name_en), row.number) for row in rows}
@@ -169,18 +177,28 @@ def what_closing_destroys(db: Connection, round_id: int) -> Destroyed:
     )
 
 
-def _listed(db: Connection, some: Select[Any], minimum: int, most: int | None = None) -> list[Listed]:
+def _is_of(within: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if within is None else round_communes.c.commune.in_(within)
+
+
+def _has_part(within: Collection[str] | None) -> ColumnElement[bool]:
+    return true() if within is None else rounds.c.id.in_(select(round_communes.c.round_id).where(_is_of(within)))
+
+
+def _listed(
+    db: Connection, some: Select[Any], minimum: int, most: int | None = None, within: Collection[str] | None = None
+) -> list[Listed]:
     """`most`: the raters of rounds with more communes are not counted."""
     rows = db.execute(some).all()
     ids = [row.id for row in rows]
     of_round = round_communes.c.round_id
     own = round_communes.c.number
     sizes = select(of_round, func.count().label("communes"), func.min(own).label("least"), func.max(own).label("most"))
-    sizes = sizes.where(of_round.in_(ids)).group_by(of_round)
+    sizes = sizes.where(of_round.in_(ids), _is_of(within)).group_by(of_round)
     by_id = {row.round_id: row for row in db.execute(sizes)}
-    names = _names(db, [round_id for round_id, row in by_id.items() if row.communes <= NAMED])
+    names = _names(db, [round_id for round_id, row in by_id.items() if row.communes <= NAMED], within)
     counted = [round_id for round_id, row in by_id.items() if most is None or row.communes <= most]
-    raters = _raters(db, counted, minimum)
+    raters = _raters(db, counted, minimum, within)
     days = pause(db)
     return [
         Listed(
@@ -192,12 +210,12 @@ def _listed(db: Connection, some: Select[Any], minimum: int, most: int | None = 
     ]  # fmt: skip
 
 
-def _names(db: Connection, ids: Collection[int]) -> Mapping[int, list[Name]]:
+def _names(db: Connection, ids: Collection[int], within: Collection[str] | None) -> Mapping[int, list[Name]]:
     of_round = (
         select(round_communes.c.round_id, places.c.name_km, places.c.name_en)
         .join(places, places.c.code == round_communes.c.commune)
         .join(communes, communes.c.code == round_communes.c.commune)
-        .where(round_communes.c.round_id.in_(ids))
+        .where(round_communes.c.round_id.in_(ids), _is_of(within))
     )
     names: dict[int, list[Name]] = defaultdict(list)
     for row in db.execute(of_round.order_by(communes.c.number)):
@@ -205,15 +223,15 @@ def _names(db: Connection, ids: Collection[int]) -> Mapping[int, list[Name]]:
     return names
 
 
-def _raters(db: Connection, ids: Collection[int], minimum: int) -> dict[int, int]:
+def _raters(db: Connection, ids: Collection[int], minimum: int, within: Collection[str] | None) -> dict[int, int]:
     """The raters of each round's most rated service that may be shown.
 
     More cannot be told of one that is closed: whether two of its services were rated by the same phone is destroyed.
     """
-    within = set(db.scalars(select(round_communes.c.commune).where(round_communes.c.round_id.in_(ids))))
+    here = set(db.scalars(select(round_communes.c.commune).where(round_communes.c.round_id.in_(ids), _is_of(within))))
     by = ("round_id", "service_id")
     raters: dict[int, int] = {}
-    for row in counts(db, by, round_id=ids, communes=within, indicator=OVERALL) if ids else ():
+    for row in counts(db, by, round_id=ids, communes=here, indicator=OVERALL) if ids else ():
         scores = tuple(int(getattr(row, f"n{score}")) for score in SCORES)
         if may_show(Cell(scores, int(row.leads)), minimum):
             raters[row.round_id] = max(sum(scores), raters.get(row.round_id, 0))

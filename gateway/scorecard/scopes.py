@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +17,8 @@ WHOLE = ""
 """The code of the whole programme."""
 MOST_ROUNDS = 9999
 """No commune has so many."""
+TREND = 12
+"""So many rounds stand beside each other at most: the latest."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Scope:
     """Its communes by code, in their order."""
     rounds: Mapping[str, Round]
     before: Mapping[str, Round]
-    """The round before, of each commune that had one."""
+    """The round with which it is compared, of each commune that had it: the one before, if nothing else is asked."""
     latest: int
     """The highest number of a round of these communes."""
 
@@ -47,13 +49,27 @@ class Scope:
 
     def last(self, today: date) -> date:
         """The last day of its rounds."""
-        return max(self.first, *(one.closed or today for one in self.rounds.values()))
+        return span_of(self.rounds.values(), today)[1]
 
 
-def scope_of(db: Connection, code: str = WHOLE, number: int | None = None, *, group: int | None = None) -> Scope:
+def span_of(found: Collection[Round], today: date) -> tuple[date, date]:
+    """The first and the last day of rounds; an open one lasts until today."""
+    first = min(one.opened for one in found)
+    return first, max(first, *(one.closed or today for one in found))
+
+
+def scope_of(
+    db: Connection,
+    code: str = WHOLE,
+    number: int | None = None,
+    *,
+    group: int | None = None,
+    against: int | None = None,
+) -> Scope:
     """A place's communes with their n-th rounds, or the open ones, or else the last; or those of a round (`group`).
 
-    Raises NothingToTell where no commune of the place takes part, or none has had such a round.
+    `against` is the number of an earlier round to compare with; else it is the one before. Raises NothingToTell where
+    no commune of the place takes part, or none has had such a round.
     """
     c = round_communes.c
     last = select(c.commune, func.max(c.number).label("last")).group_by(c.commune).subquery()
@@ -69,7 +85,8 @@ def scope_of(db: Connection, code: str = WHOLE, number: int | None = None, *, gr
     )  # fmt: skip
     if group is not None:
         found = found.join(of_group, of_group.c.commune == places.c.code)
-    mine = (c.commune == places.c.code) & (c.number <= at) & (c.number >= at - 1)
+    earlier = at - 1 if against is None else literal(min(against, MOST_ROUNDS), Integer)
+    mine = (c.commune == places.c.code) & ((c.number == at) | ((c.number == earlier) & (c.number < at)))
     found = found.outerjoin(round_communes, mine).outerjoin(rounds, rounds.c.id == c.round_id)
     found = found.where(communes.c.active, places.c.code.startswith(code, autoescape=True))
     rows = db.execute(found.order_by(communes.c.number)).all()
@@ -85,6 +102,22 @@ def scope_of(db: Connection, code: str = WHOLE, number: int | None = None, *, gr
         name=Name(place.name_km, place.name_en, place.name_en) if place else None,
         names={row.code: Name(row.name_km, row.name_en, row.name_en) for row in rows},
         rounds=now,
-        before={row.code: one for row, one in seen if row.code in now and one.number == row.at - 1},
+        before={row.code: one for row, one in seen if row.code in now and one.number < row.at},
         latest=max((row.last for row in rows if row.last), default=0),
     )
+
+
+def rounds_by_number(db: Connection, scope: Scope) -> dict[int, dict[str, Round]]:
+    """The latest rounds of a scope's communes, the first ones first; communes count their rounds by themselves."""
+    c = round_communes.c
+    late = (
+        select(c.commune, rounds.c.id, rounds.c.key, c.number, rounds.c.opened, rounds.c.closed)
+        .join(rounds, rounds.c.id == c.round_id)
+        .where(c.commune.startswith(scope.code, autoescape=True), c.number > scope.latest - TREND)
+    )
+    found: dict[int, dict[str, Round]] = {}
+    for commune, *round_ in db.execute(late.order_by(c.number)):
+        if commune in scope.names:
+            its = Round(*round_)
+            found.setdefault(its.number, {})[commune] = its
+    return found

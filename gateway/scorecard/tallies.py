@@ -83,6 +83,11 @@ class Change:
     points: int
     margin: int
 
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether it lies within its margin."""
+        return abs(self.points) <= self.margin
+
 
 @dataclass(frozen=True)
 class ServiceTally:

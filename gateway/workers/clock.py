@@ -24,9 +24,10 @@ from gateway.models import pace
 from gateway.models.editions import beginning
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
+from gateway.promises import asking
 from gateway.scorecard import closing, weekly
 from gateway.times import utc_now
-from gateway.workers.housekeeping import count_days, purge
+from gateway.workers.housekeeping import count_days, mix_comments, purge
 
 log = structlog.get_logger()
 
@@ -60,9 +61,11 @@ def tasks(store: Store, keys: Keys, settings: Settings) -> tuple[Task, ...]:
     """All that the clock does."""
     return (
         Task("purge", HOUR, lambda now: purge(store, settings, now)),
+        Task("comments", HOUR, lambda _now: mix_comments(store)),
         Task("closed rounds", MINUTE, lambda now: closing.finish(store, keys, at_night=_is_night(now, settings.zone))),
         Task("forum reminders", MINUTE, lambda now: forum_times.due(store, settings, now)),
         Task("polls", MINUTE, lambda now: polls.close_due(store, keys, settings, now)),
+        Task("promises", MINUTE, lambda now: asking.due(store, keys, settings, now)),
         Task("closed days", HOUR, lambda now: count_days(store, settings.zone, now)),
         Task("weekly letters", WEEK, lambda now: weekly.write_all(store, settings, now), at=weekly.HOUR),
     )

@@ -14,22 +14,27 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, tuple_, update
 
+from gateway.comments.comments import mix
 from gateway.config import Settings
 from gateway.forums import forums
 from gateway.models import rollups
 from gateway.models.broadcasts import broadcasts
 from gateway.models.callers import callers
+from gateway.models.comments import Verdict, comments
 from gateway.models.conversations import SESSION, conversations
 from gateway.models.forums import forums as planned
 from gateway.models.messages import Kind, State, inbound, messages, receipts
 from gateway.models.pace import periods
 from gateway.models.polls import polls
+from gateway.models.promises import checks
 from gateway.models.store import Store
 from gateway.models.uploads import KEPT, uploads
 
 RECEIPT_DAYS = 7
 PERIOD_DAYS = 60
 """Longer than the longest period of a task: one that was done is never taken for missed."""
+COMMENT_DAYS = 60
+"""A comment waits at least so long; then nobody will read it."""
 TALK = timedelta(days=1)
 assert TALK > SESSION  # a session that may still be on the line keeps its row
 STEP = 500
@@ -69,12 +74,23 @@ def rules(settings: Settings, now: datetime) -> tuple[Rule, ...]:
         select(broadcasts.c.id)
         .outerjoin(planned, planned.c.id == broadcasts.c.forum)
         .outerjoin(polls, polls.c.id == broadcasts.c.poll)
-        # whoever was invited is told when the forum moves, and a poll that is open knows whom it asked
-        .where(or_(planned.c.starts > now, polls.c.id.is_not(None) & polls.c.closed.is_(None)))
+        .outerjoin(checks, (checks.c.commitment == broadcasts.c.commitment) & checks.c.closed.is_(None))
+        # whoever was invited is told when the forum moves; a poll or a check that is open knows whom it asked
+        .where(
+            or_(
+                planned.c.starts > now,
+                polls.c.id.is_not(None) & polls.c.closed.is_(None),
+                checks.c.id.is_not(None) & (broadcasts.c.kind == Kind.CHECK),
+            )
+        )
     )
     over = m.broadcast.is_(None) | m.broadcast.not_in(goes_on)
     idle = callers.c.seen < _months_before(settings.day(now), settings.caller_months)
     replies = timedelta(days=rsvps)
+    today = settings.day(now)
+    unread = (comments.c.verdict == Verdict.WAITING) & (
+        comments.c.month < (today - timedelta(days=COMMENT_DAYS)).replace(day=1)  # only its month is known
+    )
     return (
         _rows(f"SMS that came in, after {words} days", inbound, inbound.c.received < ago(words)),
         _rows(f"number and text of answers to people, after {words} days", messages,
@@ -85,6 +101,8 @@ def rules(settings: Settings, now: datetime) -> tuple[Rule, ...]:
              lambda db: forums.count_forgettable(db, now, replies),
              lambda store: _forget_replies(store, now, replies)),
         _rows(f"callers not heard of for {settings.caller_months} months", callers, idle),
+        _rows(f"comments that nobody read, after {COMMENT_DAYS} days", comments, unread,
+              {"verdict": Verdict.TURNED_DOWN, "words": None, "words_key": None, "decided": today}),
         _rows("talks, after a day", conversations, conversations.c.touched < now - TALK),
         _rows("files brought to the panel, after an hour", uploads, uploads.c.brought <= now - KEPT),
         _rows(f"receipts of messages not known, after {RECEIPT_DAYS} days", receipts,
@@ -103,6 +121,13 @@ def due(store: Store, settings: Settings, now: datetime) -> dict[str, int]:
     """What `purge` would do, rule by rule. Changes nothing."""
     with store.read() as db:
         return {rule.name: rule.count(db) for rule in rules(settings, now)}
+
+
+def mix_comments(store: Store) -> int:
+    """Writes the comments that wait anew, in an order that says nothing. Returns nothing to tell: it is done always."""
+    with store.write() as db:
+        mix(db)
+    return 0
 
 
 def count_days(store: Store, zone: ZoneInfo, now: datetime) -> int:

@@ -276,10 +276,29 @@ def upgrade() -> None:
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("commitment", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_broadcasts_commitment"), ["commitment"], unique=False)
+        batch_op.create_index(
+            "ix_broadcasts_waiting",
+            ["created"],
+            unique=False,
+            sqlite_where=sa.text("stage = 'waiting'"),
+            postgresql_where=sa.text("stage = 'waiting'"),
+        )
         batch_op.create_foreign_key(batch_op.f("fk_broadcasts_commitment"), "commitments", ["commitment"], ["id"])
 
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("checks", sa.Text(), server_default=sa.text("('')"), nullable=False))
+
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_messages_unconfirmed",
+            ["created"],
+            unique=False,
+            sqlite_where=sa.text("state = 'unconfirmed'"),
+            postgresql_where=sa.text("state = 'unconfirmed'"),
+        )
+
+    with op.batch_alter_table("provider_health", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("accepted", sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table("services", schema=None) as batch_op:
         batch_op.add_column(sa.Column("comments", sa.Boolean(), server_default=sa.false(), nullable=False))

@@ -1,0 +1,1 @@
+"""Programs of others, and short ones that use them: what people would use instead."""
