@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -18,8 +18,9 @@ from admin import audit
 from admin.limits import Limits
 from admin.rights import first_page
 from admin.sessions import Sessions
-from admin.wording import LANGUAGES
+from admin.wording import LANGUAGES, Wording, spoken
 from gateway import second_factor
+from gateway.config import Settings
 from gateway.menus.phrases import Words
 from gateway.models import staff
 from gateway.models.store import Store
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 
 SHORTEST = 10
 """Characters of a password."""
+SOON = timedelta(hours=1)
+"""A time within it is told without its day."""
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]
@@ -72,13 +75,14 @@ def complaint(new: str, again: str) -> Words | None:
 class Door:
     """What everybody passes who comes in."""
 
+    settings: Settings
     store: Store
     keys: Keys
     sessions: Sessions
     limits: Limits
     now: Callable[[], datetime]
 
-    def enter(self, member: staff.Member, wanted: str | None) -> Response:
+    def enter(self, member: staff.Member, wanted: str | None, told: Words | None = None) -> Response:
         """Logs in, and leads on: to the form that was kept, to the page that was wanted, or to the first one.
 
         What comes before all of these (a password of one's own, a second factor) the guard asks for.
@@ -88,6 +92,10 @@ class Door:
                 staff.speak(db, member.id, request.args["lang"])
         self.sessions.begin(member)
         log.info("panel.login", member=member.id)
+        if told:
+            flash(
+                Wording(spoken(current_user.member.language, self.settings.default_language), self.settings.zone)(told)
+            )
         form = self.sessions.take_form()
         target = url_for("admin.kept", upload=form) if form else inside(wanted, member.role)
         return redirect(url_for("admin.password", next=target) if member.one_time else target)
@@ -97,7 +105,7 @@ class Door:
         until = self.limits.refused_until(name, request.remote_addr or "", code=code)
         if until is None:
             return None
-        page = render_template("admin/error.html", what="too many", again=until)
+        page = render_template("admin/error.html", what="too many", again=until, soon=until - self.now() < SOON)
         seconds = max(1, math.ceil((until - self.now()).total_seconds()))
         return Response(page, 429, {"Retry-After": str(seconds)}, content_type="text/html; charset=utf-8")
 
@@ -181,9 +189,9 @@ def _add_code(panel: Blueprint, door: Door) -> None:
             audit.tell(member=member.id)
             return render_template("admin/login_code.html", form=form, wrong=True), 401
         limits.forget(member.name)
-        if len(second_factor.digits(form.code.data)) == second_factor.PRINTED_DIGITS:
-            flash(_("A printed code was used. Codes that are left: {n}.", n=str(left)).msgid)
-        return door.enter(member, wanted)
+        was_printed = len(second_factor.digits(form.code.data)) == second_factor.PRINTED_DIGITS
+        told = _("A printed code was used. Codes that are left: {n}.", n=str(left)) if was_printed else None
+        return door.enter(member, wanted, told)
 
 
 def _add_password(panel: Blueprint, door: Door) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flask import Response, request
 
+from admin import leaner
 from gateway.headers import takes_gzip
 
 YEAR = 365 * 24 * 60 * 60
@@ -41,12 +42,13 @@ class Asset:
 
 
 def load() -> Mapping[str, Asset]:
-    """The files by their bare names: Bootstrap's style sheet, as Bootstrap-Flask ships it, and our own."""
+    """The files by their bare names: of Bootstrap's style sheet, as Bootstrap-Flask ships it, what pages use; our own."""
     bootstrap = resources.files("flask_bootstrap") / "static/bootstrap5/css/bootstrap.min.css"
+    style = leaner.of(bootstrap.read_text(), leaner.words(Path(__file__).parent))
     own = [path for path in (Path(__file__).parent / "static").iterdir() if path.suffix[1:] in TYPES]
     ours = {path.name: path.read_bytes() for path in own}
     lean = {name: _lean(content) if name.endswith(".css") else content for name, content in ours.items()}
-    return {name: _asset(name, content) for name, content in ({bootstrap.name: bootstrap.read_bytes()} | lean).items()}
+    return {name: _asset(name, content) for name, content in ({bootstrap.name: style.encode()} | lean).items()}
 
 
 def _lean(content: bytes) -> bytes:

@@ -36,13 +36,14 @@ from gateway.models.volunteers import volunteers
 log = structlog.get_logger()
 
 QUIET = frozenset({
-    "admin.broadcasts_count", "admin.polls_count",  # they count while somebody types, and change nothing
+    "admin.broadcasts_count", "admin.polls_count", "admin.information_count",  # they count while somebody types, and change nothing
     # respondents are counted by volunteer and day; an entry would tell the minute in which each was recorded
     "admin.record_save", "admin.record_undo",
 })  # fmt: skip
 """Forms that leave no entry."""
 LOOKED_THROUGH = frozenset({
     "admin.forums_made", "admin.forums_edit", "admin.forums_move", "admin.forums_told", "admin.polls_made",
+    "admin.information_made", "admin.information_edited", "admin.commitments_made", "admin.commitments_edited",
 })  # fmt: skip
 """Forms that show first what they would do, and do it by the button `do=keep`."""
 

@@ -11,9 +11,17 @@ _ = Words
 SENTENCES: Mapping[str, Words] = {
     # coming in
     "admin.login": _("{who} logged in."),
+    "admin.login_code": _("{who} logged in."),
+    "admin.join": _("{who} took up an invitation."),
     "admin.logout": _("{who} logged out."),
     "admin.password": _("{who} changed their own password."),
     "admin.language": _("{who} chose the language of the panel."),
+    "admin.factor_app": _("{who} set up an authenticator app."),
+    "admin.factor_codes": _("{who} made new printed codes."),
+    "admin.factor_off": _("{who} took the second factor away from their own login."),
+    "admin.self_end": _("{who} ended one of their own logins elsewhere."),
+    "admin.self_end_others": _("{who} ended all of their own logins elsewhere."),
+    "admin.kept_drop": _("{who} threw away a form that had been kept."),
     # broadcasts
     "admin.broadcasts_made": _("{who} wrote the broadcast {name}."),
     "admin.broadcasts_edited": _("{who} changed the broadcast {name}."),
@@ -72,20 +80,44 @@ SENTENCES: Mapping[str, Words] = {
     "admin.rounds_question_worded": _("{who} worded the question {name} anew."),
     "admin.rounds_question_up": _("{who} moved the question {name} up."),
     "admin.rounds_question_away": _("{who} put away or brought back the question {name}."),
+    # issues of groups
+    "admin.issues_made": _("{who} added the issue {name}."),
+    "admin.issues_edited": _("{who} changed the issue {name}."),
+    "admin.issues_change": _("{who} noted how far the issue {name} is solved."),
+    "admin.issues_take_out": _("{who} took an entry out of the history of the issue {name}."),
+    "admin.issues_removed": _("{who} removed the issue {name}."),
+    "admin.issues_brought": _("{who} brought the file of issues {name}."),
+    "admin.issues_taken_in": _("{who} took in the file of issues {name}."),
+    "admin.issues_dropped": _("{who} did not take in the file of issues {name}."),
     # comments
     "admin.comments_decided": _("{who} decided about a comment."),
     "admin.comments_removed": _("{who} removed the text of an approved comment."),
     # councils
     "admin.weekly_again": _("{who} sent the weekly letter {name} once more."),
     "admin.weekly_write": _("{who} wrote a weekly letter."),
+    "admin.weekly_pass": _("{who} passed a council's reply on to the villagers."),
     "admin.weekly_read": _("{who} marked a council's reply as read."),
     "admin.council_reply": _("{who} wrote a reply of the council."),
+    # promises and information
+    "admin.commitments_made": _("{who} wrote down the commitment {name}."),
+    "admin.commitments_edited": _("{who} changed the commitment {name}."),
+    "admin.commitments_removed": _("{who} removed the commitment {name}."),
+    "admin.commitments_shown": _("{who} showed or hid the commitment {name}."),
+    "admin.commitments_standing": _("{who} noted how far the commitment {name} is."),
+    "admin.commitments_tell": _("{who} wrote what came of the commitment {name}."),
+    "admin.information_made": _("{who} wrote the page of information {name}."),
+    "admin.information_edited": _("{who} changed the page of information {name}."),
+    "admin.information_archive": _("{who} archived or brought back the page of information {name}."),
     # people of the programme
     "admin.volunteers_add": _("{who} added the volunteer {name}."),
     "admin.volunteers_change": _("{who} changed the volunteer {name}."),
     "admin.volunteers_switch": _("{who} ended or let in the volunteer {name}."),
     "admin.volunteers_login": _("{who} gave the volunteer {name} a new password."),
     "admin.logins_add": _("{who} added the login {name}."),
+    "admin.logins_change": _("{who} changed the login {name}."),
+    "admin.logins_invite": _("{who} made an invitation for the login {name}."),
+    "admin.logins_withdraw": _("{who} withdrew the invitation of the login {name}."),
+    "admin.logins_out": _("{who} ended where the login {name} was logged in."),
     "admin.logins_reset": _("{who} gave the login {name} a new password."),
     "admin.logins_end": _("{who} ended the login {name}."),
     "admin.places_join": _("{who} let the commune {name} take part."),
@@ -110,6 +142,7 @@ SENTENCES: Mapping[str, Words] = {
 
 REFUSED: Mapping[str, Words] = {
     "admin.login": _("A login as {who} was refused."),
+    "admin.login_code": _("A login as {who} was refused: the code was wrong."),
 }
 """Where a refused deed is said otherwise."""
 STRANGER = _("A login was refused: there is no such name.")
@@ -142,6 +175,11 @@ KINDS: Mapping[str, Words] = {
     "contacts": _("Contacts"),
     "messages": _("Messages"),
     "rounds": _("Rounds"),
+    "commitments": _("Commitments"),
+    "issues": _("Issues of groups"),
+    "information": _("Information"),
+    "comments": _("Comments"),
+    "places": _("Places"),
     "weekly": _("Weekly tallies"),
     "council": _("Replies of councils"),
     "volunteers": _("Volunteers"),
@@ -151,7 +189,11 @@ KINDS: Mapping[str, Words] = {
     "mati": _("Commands of the operator"),
 }
 """By what stands in front in the name of a deed."""
-ACCESS = ("admin.login", "admin.logout", "admin.password", "admin.language")
+ACCESS = (
+    "admin.login", "admin.login_code", "admin.join", "admin.logout", "admin.password", "admin.language",
+    "admin.factor_app", "admin.factor_codes", "admin.factor_off", "admin.self_end", "admin.self_end_others",
+    "admin.kept_drop",
+)  # fmt: skip
 """The deeds of `access`: one's own coming and going."""
 
 

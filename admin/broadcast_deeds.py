@@ -63,7 +63,7 @@ def add_routes(
             with store.read() as db:
                 if found(db, broadcast).stage != target:
                     return shown(broadcast, problem.complaints), 422
-            # else a second click on the same button: what it asks for is done
+            flash(_("This was done already. Nothing is done twice.").msgid)  # a second click, or the way back
         else:
             log.info("panel.broadcast", broadcast=broadcast, deed=deed, member=current_user.member.id)
             flash(done.msgid)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from admin import audit
 from admin.commitment_words import found
 from admin.forum_pages import me
 from gateway.config import Settings
@@ -39,8 +40,9 @@ def add_routes(
         if errors or day is None:
             return shown(commitment, errors, **typed), 422
         with store.write() as db:
-            found(db, commitment)
+            before = found(db, commitment).standing
             commitments.set_standing(db, commitment, Standing(typed["standing"]), day, typed["note"], me(), now())
+        audit.tell(before=str(before), after=typed["standing"])
         flash(_("Kept. It stands in the history.").msgid)
         return to_one(commitment)
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from admin import editing
+from admin import audit, editing
 from admin.commitment_form import CURRENCIES, NO_ROUND, Choice, Form
 from admin.commitment_words import found
 from admin.forum_pages import me, wording
@@ -19,6 +19,7 @@ from gateway.models.promises import commitments as table
 from gateway.models.store import Store
 from gateway.promises import commitments
 from gateway.promises.facts import Commitment
+from gateway.promises.rules import ACTIVITY
 
 _ = Words
 
@@ -41,12 +42,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         form, moment = Form.sent(), now()
         with store.write() as db:
             choice = Choice.known(db, wording(settings), moment, request.form.get("forum", type=int))
-            if request.form.get("do") == "more":
+            if request.form.get("do") != "keep":
                 return page(form, choice), 200
             one = form.commitment(db, settings, choice, today())
             if one is None:
                 return page(form, choice), 422
             made = commitments.add(db, settings, one, me(), moment)
+        audit.tell(name=dict(one.activity))
         flash(_("The commitment is kept.").msgid)
         return redirect(url_for("admin.commitments_one", commitment=made))
 
@@ -64,7 +66,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             editing.hold(db, table, commitment)
             old = found(db, commitment)
             choice = Choice.known(db, wording(settings), moment, old.forum)
-            if request.form.get("do") == "more":
+            if request.form.get("do") != "keep":
                 return page(form, choice, old, request.form.get(editing.FIELD)), 200
             one = form.commitment(db, settings, choice, today(), old)
             names = {"commune": choice.communes, "round": choice.rounds, "forum": choice.forums}
@@ -72,6 +74,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             if one is None or form.errors:
                 return page(form, choice, old), 422
             commitments.edit(db, settings, one, moment)
+        if one.activity != old.activity:
+            audit.tell(before=dict(old.activity), after=dict(one.activity))
         flash(_("Kept.").msgid)
         return redirect(url_for("admin.commitments_one", commitment=commitment))
 
@@ -81,6 +85,6 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         return render_template(
             "admin/commitment_form.html",
             form=form, old=old, communes=choice.communes.items(), rounds=rounds.items(), forums=forums.items(),
-            currencies=CURRENCIES, languages_of=SPOKEN, default=settings.default_language,
+            currencies=CURRENCIES, fits=ACTIVITY, languages_of=SPOKEN, default=settings.default_language,
 version=seen or (editing.digest(Form.of(old).typed) if old else ""),
         )  # fmt: skip

@@ -91,7 +91,7 @@ class Form:
         """From the request; "more lines" adds some."""
         typed = {name: value for name, value in request.form.items() if name not in ("csrf_token", "do", "version")}
         filled = max((n for n in range(1, MOST_SOURCES + 1) if _line(typed, n)), default=0)
-        asked = request.form.get("rows", ROWS, type=int) + ROWS * (request.form.get("do") == "more")
+        asked = request.form.get("rows", ROWS, type=int) + ROWS * (request.form.get("do") != "keep")
         typed.pop("rows", None)
         return cls(typed, rows=min(max(ROWS, filled, asked), MOST_SOURCES))
 

@@ -20,18 +20,19 @@ from admin.commitment_words import COLOURS, STANDINGS, found
 from admin.forum_pages import wording
 from admin.tallies import programme
 from admin.tally_lines import widths
-from admin.wording import SPOKEN
+from admin.wording import SPOKEN, Wording
 from gateway.bulk.letters import Audience, recipients_of
-from gateway.config import Settings
+from gateway.config import FLOOR, Settings
 from gateway.forums import facts as forums
 from gateway.menus.phrases import Phrase, Words
+from gateway.menus.wording import render
 from gateway.models.forums import in_each
 from gateway.models.promises import Standing
 from gateway.models.store import Store
 from gateway.promises import notices, plans
-from gateway.promises.checks import figures
+from gateway.promises.checks import DEFINITION, figures
 from gateway.promises.commitments import hangs
-from gateway.promises.facts import Wanted, count, history, listed, rounds_of
+from gateway.promises.facts import Wanted, asked_until, count, history, listed, rounds_of
 from gateway.promises.money import said as amount
 from gateway.promises.plans import Totals
 
@@ -135,6 +136,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
                 span=span(words, *rounds_of(db)[promise.round_id]) if promise.round_id else None,
                 says=figures(db, commitment, settings, inside=True), reached=len(recipients_of(db, told, settings)),
                 states=STANDINGS, colours=COLOURS, languages_of=SPOKEN, stand_in=in_each(promise.activity),
+                until=asked_until(db, commitment), definition=_definition(settings, words),
                 today=day, errors=errors or {}, widths=widths,
                 typed=typed or {"standing": str(promise.standing), "day": day.isoformat(), "note": ""},
                 amount=amount,
@@ -142,6 +144,11 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
 
     commitment_editing.add_routes(panel, store, settings, now)
     commitment_deeds.add_routes(panel, store, settings, now, shown)
+
+
+def _definition(settings: Settings, words: Wording) -> str:
+    """What villagers' share is, and from how many phones on it is shown."""
+    return render(DEFINITION.given(n=str(max(settings.min_raters, FLOOR))), words.language)
 
 
 def parts(standings: Mapping[Standing, int]) -> list[tuple[str, int]]:

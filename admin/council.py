@@ -16,14 +16,17 @@ from flask_login import current_user
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from admin import council_promises
+from admin.council_replies import replies_of
 from admin.tallies import SCALE, Commune, programme, widths
-from admin.weekly import replies_of
 from gateway.config import FLOOR, Settings
 from gateway.menus.phrases import Words
 from gateway.models.staff import communes_of
 from gateway.models.store import Store
+from gateway.promises.facts import Wanted
+from gateway.promises.plans import totals
 from gateway.scorecard import councils, publishing
-from gateway.scorecard.councils import Flaw
+from gateway.scorecard.councils import Flaw, Promise
 from gateway.scorecard.publishing import Reader
 from gateway.scorecard.weekly import LONGEST_REPLY
 
@@ -60,9 +63,10 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             )
             rounds = publishing.published(db, Reader.COUNCIL, today(), codes=codes)
             written = replies_of(db, here.code, most=20) if here else []
+            promised = totals(db, Wanted(here.code, shown=True)) if here else None
         body = render_template(
             "admin/council.html", own=own, here=here, rounds=rounds, letters=letters[:LETTERS], page=number,
-            more=len(letters) > LETTERS, written=written, today=today(), longest=LONGEST_REPLY,
+            more=len(letters) > LETTERS, written=written, promised=promised, today=today(), longest=LONGEST_REPLY,
             minimum=max(settings.min_raters, FLOOR), **values,
         )  # fmt: skip
         return body, status
@@ -97,7 +101,11 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             return page(here.code, 422, typed=request.form, errors={field: words})
         log.info("panel.council_replied", member=current_user.member.id, commune=here.code)
         flash(_("Thank you! Your reply is with the staff.").msgid)
+        if isinstance(about, Promise):
+            return redirect(url_for("admin.council_promises", commune=here.code))
         return redirect(url_for("admin.council", commune=here.code))
+
+    council_promises.add_routes(panel, store, settings, now, own=lambda db, commune: _here(_own(db), commune))
 
 
 _LAST = 2**31 - 1
@@ -115,12 +123,14 @@ def _here(own: list[Commune], wanted: str | None) -> Commune:
     return found or abort(404)
 
 
-def _about(wish: str) -> date | int | None:
-    """What a reply is about: `week 2026-11-23`, or `round 2`."""
+def _about(wish: str) -> date | int | Promise | None:
+    """What a reply is about: `week 2026-11-23`, `round 2`, or `promise 7`."""
     what, _sign, which = wish.partition(" ")
     try:
         if what == "week":
             return date.fromisoformat(which)
+        if what == "promise":
+            return Promise(min(int(which), _LAST))
         return min(int(which), _LAST) if what == "round" else None
     except ValueError:
         return None

@@ -21,10 +21,7 @@ Choices = Mapping[str, Mapping[Any, Phrase]]
 """What the values of fields stand for, by field."""
 
 FIELD = "version"
-MEANWHILE = _(
-    "Somebody else changed this meanwhile. Below each field that differs stands what is there now. "
-    "Save again to put yours in its place."
-)
+MEANWHILE = _("Somebody else changed this meanwhile. Below the fields stands what is there now; save again to replace it.")
 NOTHING = _("(nothing)")
 
 

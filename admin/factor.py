@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 
 from admin.access import Door, inside
 from gateway import second_factor
-from gateway.config import STAFF, Settings
+from gateway.config import STAFF
 from gateway.menus.phrases import Words
 from gateway.privacy import KeyProblem, Keys, Sealed
 
@@ -36,12 +36,11 @@ _WAITING = "app"
 class Pages:
     """What the pages share."""
 
-    settings: Settings
     door: Door
 
     def needed(self) -> bool:
         """Whether a role cannot be without."""
-        return self.settings.second_factor and current_user.member.role in STAFF
+        return self.door.settings.second_factor and current_user.member.role in STAFF
 
     def shown(self, errors: Mapping[str, Words]) -> str:
         """The page of both."""
@@ -66,7 +65,7 @@ class Pages:
     def drawn(self, secret: str, errors: Mapping[str, Words]) -> tuple[str, int]:
         """The page that brings a secret into an app."""
         member = current_user.member
-        address = second_factor.address(self.settings, secret, member.name)
+        address = second_factor.address(self.door.settings, secret, member.name)
         code = segno.make(address, error="m", micro=False)
         # of our own making: squares, no text
         picture = Markup(code.svg_inline(scale=5, dark="#000", light="#fff", omitsize=True))  # noqa: S704
@@ -77,9 +76,9 @@ class Pages:
         return body, 422 if errors else 200
 
 
-def add_routes(panel: Blueprint, settings: Settings, door: Door) -> None:
+def add_routes(panel: Blueprint, door: Door) -> None:
     """`/admin/self/factor` and below."""
-    pages, store = Pages(settings, door), door.store
+    pages, store = Pages(door), door.store
 
     @panel.get("/self/factor", endpoint="factor")
     def page() -> str:
@@ -93,9 +92,10 @@ def add_routes(panel: Blueprint, settings: Settings, door: Door) -> None:
         with store.write() as db:
             sheet = second_factor.print_codes(db, door.keys, member.id)
         log.info("panel.factor_codes", member=member.id)
+        grouped = [f"{code[:5]} {code[5:]}" for code in sheet]
         return render_template(
-            "admin/factor_codes.html", codes=[f"{code[:5]} {code[5:]}" for code in sheet], address=settings.address,
-            made=settings.day(door.now()), onward=_onward(), here=home(),
+            "admin/factor_codes.html", codes=grouped, address=door.settings.address,
+            made=door.settings.day(door.now()), onward=_onward(), here=home(),
         )  # fmt: skip
 
     @panel.get("/self/factor/<any(codes, off):_deed>", endpoint="factor_seen")
@@ -109,7 +109,7 @@ def add_routes(panel: Blueprint, settings: Settings, door: Door) -> None:
         if not there.get(what):  # a second click, or nothing of ours
             return redirect(home())
         if pages.needed() and not all(there.values()):
-            return pages.shown({what: _("Your role needs a second factor: set up the other one first.")}), 422
+            return pages.shown({"role": _("Your role needs a second factor: set up the other one first.")}), 422
         if refused := pages.refused(what):
             return refused
         with store.write() as db:

@@ -17,6 +17,7 @@ from admin.wording import SPOKEN
 from gateway.config import LANGUAGES, Settings
 from gateway.information import pages, reads
 from gateway.information.pages import Page, Refused, Standing, Wanted
+from gateway.information.sizes import MOST_PARTS, MOST_SCREENS
 from gateway.menus.phrases import Name, Words
 from gateway.models.information import About
 from gateway.models.store import Store
@@ -78,7 +79,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         return render_template(
             "admin/information_page.html", page=page, standing=page.standing(today()), wrong=wrong or [],
             sizes={one: page.size(one) for one in LANGUAGES}, months=reads.by_month(db, page.id)[:MONTHS],
-            words=SPOKEN, sms_number=settings.sms_number, **names(Choice.known(db)),
+            most_screens=MOST_SCREENS, most_parts=MOST_PARTS, words=SPOKEN, sms_number=settings.sms_number,
+            **names(Choice.known(db)),
         )  # fmt: skip
 
 

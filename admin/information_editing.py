@@ -91,10 +91,11 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     def form_page(db: Connection, form: Form, old: Page | None = None) -> str:
         choice = Choice.known(db)
         needs_one = choice.communes and (form.about is About.BUDGET or not choice.for_all)
-        places = list(choice.communes.items()) if needs_one else [("", EVERYBODY), *choice.communes.items()]
+        first = _("Choose a commune of the programme.") if needs_one else EVERYBODY
         laid_out = Form(form.typed).page(choice, today())  # what is wrong is told when it is saved, not before
         return render_template(
-            "admin/information_form.html", form=form, old=old, places=places, made=form.about not in WRITTEN,
+            "admin/information_form.html", form=form, old=old, made=form.about not in WRITTEN,
+            places=[("", first), *choice.communes.items()],
             version=editing.digest(Form.of(old).typed) if old else "", heading=ABOUTS[form.about],
             kinds=[(str(one), ABOUTS[one]) for one in WRITTEN], currencies=CURRENCIES,
             named=[("", _("None in particular")), *choice.services.items()], **_sizes(form, laid_out),

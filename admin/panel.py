@@ -32,6 +32,7 @@ from admin import (
     forums,
     home,
     information,
+    issues,
     joining,
     kept_forms,
     logins,
@@ -64,6 +65,7 @@ from gateway.models.installation import is_demo, pause
 from gateway.models.staff import Member
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
+from gateway.text import split
 from gateway.times import utc_now
 
 _ = Words
@@ -79,6 +81,7 @@ NAV: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
     (_("Meeting people"), (
         ("admin.forums", _("Forums")),
         ("admin.commitments", _("Commitments")),
+        ("admin.issues", _("Issues of groups")),
     )),
     (_("Messages"), (
         ("admin.broadcasts", _("Broadcasts")),
@@ -97,6 +100,7 @@ NAV: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
 """What stands at the top of every page: pages by what they are for, in this order."""
 LARGEST = {
     "admin.contacts_brought": contact_files.MOST_BYTES + 64 * 1024,
+    "admin.issues_brought": contact_files.MOST_BYTES + 64 * 1024,
     "admin.places_brought": place_files.MOST_BYTES + 64 * 1024,
 }
 """Bytes of a form with a file, by its page; others are as small as a webhook's (`MAX_CONTENT_LENGTH`)."""
@@ -115,7 +119,7 @@ def set_up(app: Flask, settings: Settings, store: Store, keys: Keys, now: Callab
     )
     csrf = CSRFProtect(app)
     sessions = Sessions(app, store, keys, now)
-    door = access.Door(store, keys, sessions, Limits(settings, keys), now)
+    door = access.Door(settings, store, keys, sessions, Limits(settings, keys), now)
     app.register_blueprint(blueprint(settings, store, keys, csrf, door, now))
 
 
@@ -182,12 +186,13 @@ def blueprint(
             return {}
         return {
             "_": words,
+            "in_parts": split,
             "asset": lambda name: url_for("admin.asset", name=files[name].name),
             "demo": demo,
             "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
-            "nav": _nav() if member else [],
+            "nav": _nav() if member and not second_factor.is_missing(settings, member) else [],
             "begins_at_home": bool(member and rights.first_page(member.role) == "admin.home"),
             "is_here": _is_here,
             "here_in": lambda lines: any(_is_here(endpoint) for endpoint, _label in lines),
@@ -206,7 +211,7 @@ def blueprint(
         abort(404)
 
     access.add_routes(panel, door)
-    factor.add_routes(panel, settings, door)
+    factor.add_routes(panel, door)
     own_login.add_routes(panel, door)
     joining.add_routes(panel, door)
     kept_forms.add_routes(panel, store, keys, now)
@@ -234,13 +239,14 @@ def _add_pages(panel: Blueprint, settings: Settings, store: Store, keys: Keys, n
     services.add_routes(panel, store, now)
     forums.add_routes(panel, store, settings, now)
     commitments.add_routes(panel, store, settings, now)
+    issues.add_routes(panel, store, settings, keys, now)
     broadcasts.add_routes(panel, store, settings, keys, now)
     polls.add_routes(panel, store, settings, keys, now)
     weekly.add_routes(panel, store, settings, now)
     comments.add_routes(panel, store, settings, keys, now)
     publishing.add_routes(panel, store, settings, now)
     council.add_routes(panel, store, settings, now)
-    reports.add_routes(panel, store, settings)
+    reports.add_routes(panel, store, settings, now)
     pauses.add_routes(panel, store, settings, now)
     contacts.add_routes(panel, store, settings, keys, now)
     messages.add_routes(panel, store, settings, keys, now)

@@ -1,4 +1,4 @@
-"""Places: the programme's communes with their numbers, adding one from those that are known, switching one on or off."""
+"""Places: the programme's communes with their numbers; letting one take part, switching one on or off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from admin import audit, place_files, scope
 from gateway import communes
 from gateway.communes import Refused, Why
 from gateway.config import Settings
-from gateway.communes import Refused, Why
 from gateway.menus.phrases import Words
 from gateway.models.places import places
 from gateway.models.store import Store

@@ -139,7 +139,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
 def told(row: Row[Any]) -> Phrase:
     """The reason of a change, in words."""
     known = next((words for reason, words in REASONS.items() if reason == row.reason), None)
-    return _("It takes messages again.") if row.change == "back" else known or scrub(row.reason)
+    return known or scrub(row.reason)
 
 
 def _last_reason(db: Connection, name: str) -> str | None:
@@ -150,8 +150,8 @@ def _last_reason(db: Connection, name: str) -> str | None:
 
 
 def _by_provider(db: Connection, *which: ColumnElement[bool]) -> Mapping[str, int]:
-    counted = select(messages.c.provider, func.count()).where(*which).group_by(messages.c.provider)
-    return dict(db.execute(counted).tuples().all())
+    counted = select(messages.c.provider, func.count().label("n")).where(*which).group_by(messages.c.provider)
+    return {row.provider: row.n for row in db.execute(counted)}
 
 
 def _went(db: Connection, since: datetime) -> Mapping[str, Sequence[tuple[State, int]]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 
@@ -32,12 +33,12 @@ MOST = 40
 """So many communes stand beside each other in one report."""
 
 
-def add_routes(panel: Blueprint, store: Store, settings: Settings) -> None:
+def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
     """`/admin/rounds/<id>/report`, and `report.html`, `.pdf`, `.csv`, `.xlsx` beside it."""
 
     def report_in(db: Connection, round_id: int, codes: Sequence[str]) -> Report:
         try:
-            return of_round(db, round_id, codes, settings.min_raters)
+            return of_round(db, round_id, codes, settings.min_raters, settings.day(now()))
         except NoResults:
             abort(404)
 

@@ -35,12 +35,13 @@ PAGES: Mapping[str, frozenset[str]] = {
     "admin.record": STAFF | VOLUNTEER,
     "admin.logins": ADMIN,
     "admin.audit": ADMIN,
-    **dict.fromkeys(
-        (
-            "admin.places_join", "admin.places_switch", "admin.places_import", "admin.places_brought",
-            "admin.places_look", "admin.places_taken_in", "admin.places_dropped",
-        ), ADMIN,
-    ),
+    "admin.places_join": ADMIN,
+    "admin.places_switch": ADMIN,
+    "admin.places_import": ADMIN,
+    "admin.places_brought": ADMIN,
+    "admin.places_look": ADMIN,
+    "admin.places_taken_in": ADMIN,
+    "admin.places_dropped": ADMIN,
     "admin.pause_set": ADMIN,
     "admin.pause_end": ADMIN,
 }
@@ -50,9 +51,10 @@ WIDE = frozenset(
     for name in (
         "rounds_new", "rounds_made", "rounds_until", "rounds_close", "rounds_closed",
         "rounds_publish", "rounds_published", "rounds_unpublish",
-        "rounds_service_new", "rounds_service_made", "rounds_service_named", "rounds_service_switched",
-        "rounds_service_comments",
-        "rounds_question_made", "rounds_question_worded", "rounds_question_up", "rounds_question_away",
+        "rounds_services", "rounds_service", "rounds_service_new", "rounds_service_made", "rounds_service_named",
+        "rounds_service_switched", "rounds_service_comments",
+        "rounds_question", "rounds_question_made", "rounds_question_worded", "rounds_question_up", "rounds_question_away",
+        "issues_import", "issues_brought", "issues_look", "issues_taken_in", "issues_dropped",
         "contacts_import", "contacts_brought", "contacts_look", "contacts_taken_in", "contacts_dropped",
     )
 )  # fmt: skip

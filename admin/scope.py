@@ -176,7 +176,10 @@ COMMUNES_OF: Mapping[str, Lookup | None] = {
     "service_id": None,
     "question": None,
     "number": None,  # a commune's own count of rounds, beside the commune
+    "entry": None,  # of a history, beside the thing whose it is
     "deed": None,
+    "_deed": None,
+    "token": None,  # of an invitation: whoever has it
     "kind": None,
     "name": None,
     "rest": None,

@@ -1,4 +1,4 @@
-"""Weekly letters: what went out to councils, what did not and why, once more, and what councils wrote back."""
+"""Weekly letters: what went out to councils, what did not and why, and once more."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import ColumnElement, Connection, Row, func, select
-from sqlalchemy.sql.expression import true
+from sqlalchemy import Connection, Row, func, select
 from werkzeug.wrappers import Response
 
-from admin import scope
+from admin import council_replies, scope
+from admin.council_replies import count_unread, is_mine, page_of, read_replies
 from admin.messages import BADLY, STATES, WELL
 from admin.tallies import SCALE, widths
 from admin.wording import SPOKEN
@@ -22,9 +22,9 @@ from gateway.bulk.letters import Audience, recipients_of
 from gateway.config import FLOOR, Settings
 from gateway.menus.phrases import Name, Words
 from gateway.models.messages import State, messages
-from gateway.models.releases import council_replies, letters, mark_read, replies, weekly_letters
+from gateway.models.releases import council_replies as written_back
+from gateway.models.releases import letters, replies, weekly_letters
 from gateway.models.store import Store
-from gateway.phones import scrub
 from gateway.promises import notices
 from gateway.scorecard import weekly, weekly_words
 from gateway.scorecard.weekly import Outcome
@@ -33,7 +33,7 @@ from gateway.scorecard.weekly_words import Line
 _ = Words
 
 PAGE = 30
-"""Letters or replies a page."""
+"""Letters a page."""
 MANY = 20
 """So many communes without a letter are named."""
 SAID: Mapping[Outcome, Words] = {
@@ -73,48 +73,19 @@ class Sent:
         return sum(line.figures is not None for line in self.lines)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What a council wrote."""
-
-    id: int
-    name: Name
-    week: date
-    text: str
-    received: datetime
-    reader: str | None
-    round: int | None = None
-    """About the published results of this round, not about a letter."""
-    author: str | None = None
-    """Whose login wrote it; None: it came by SMS."""
-
-    @property
-    def last(self) -> date:
-        """The Sunday of the week of the letter."""
-        return self.week + timedelta(days=6)
-
-
 def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
-    """`/admin/weekly`, `/admin/weekly/<its broadcast>`, `/admin/weekly/replies`, `…/<one of them>/pass`."""
-
-    def last_of(count: int) -> tuple[int, int]:
-        number, pages = request.args.get("page", 1, type=int), max(1, -(-count // PAGE))
-        if not 1 <= number <= pages:
-            abort(404)
-        return number, pages
+    """`/admin/weekly`, `/admin/weekly/<its broadcast>`; councils' replies add their own."""
 
     @panel.get("/weekly", endpoint="weekly")
     def page() -> str:
         week = weekly.due_week(now(), settings)
         with store.read() as db:
-            here = _is_mine(db, weekly_letters.c.commune)
-            number, pages = last_of(db.scalar(select(func.count()).select_from(weekly_letters).where(here)) or 0)
+            here = is_mine(db, weekly_letters.c.commune)
+            number, pages = page_of(db.scalar(select(func.count()).select_from(weekly_letters).where(here)) or 0, PAGE)
             order = (weekly_letters.c.week.desc(), weekly_letters.c.commune, weekly_letters.c.copy.desc())
             rows = db.execute(letters().where(here).order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
-            own, sent, unread = scope.mine(db), _sent(db, rows), _unread(db)
-            missing = [
-                one for one in weekly.missing(db, settings, now()) if own is None or one.council.commune in own
-            ]
+            own, sent, unread = scope.mine(db), _sent(db, rows), count_unread(db)
+            missing = [one for one in weekly.missing(db, settings, now()) if own is None or one.council.commune in own]
         return render_template(
             "admin/weekly.html",
             sent=sent,
@@ -137,10 +108,10 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         with store.read() as db:
             row = _found(db, broadcast)
             mine = (weekly_letters.c.commune == row.commune) & (weekly_letters.c.week == row.week)
-            told = (council_replies.c.commune == row.commune) & (council_replies.c.week == row.week)
-            told &= council_replies.c.round_id.is_(None)
+            told = (written_back.c.commune == row.commune) & (written_back.c.week == row.week)
+            told &= written_back.c.round_id.is_(None) & written_back.c.commitment.is_(None)
             copies = _sent(db, db.execute(letters().where(mine).order_by(weekly_letters.c.copy)).all())
-            written = _replies(db.execute(replies().where(told).order_by(council_replies.c.id)).all())
+            written = read_replies(db.execute(replies().where(told).order_by(written_back.c.id)).all())
             passed = notices.passed_on(db, [one.id for one in written])
             reachable = len(recipients_of(db, Audience(councils=(row.commune,)), settings))
         return render_template(
@@ -181,34 +152,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         flash(SAID[outcome].msgid)
         return redirect(url_for("admin.weekly"))
 
-    @panel.get("/weekly/replies", endpoint="weekly_replies")
-    def answered() -> str:
-        with store.read() as db:
-            here = _is_mine(db, council_replies.c.commune)
-            number, pages = last_of(db.scalar(select(func.count()).select_from(council_replies).where(here)) or 0)
-            order = (council_replies.c.read_by.is_not(None), council_replies.c.received.desc(), council_replies.c.id)
-            rows = db.execute(replies().where(here).order_by(*order).offset((number - 1) * PAGE).limit(PAGE)).all()
-            unread, passed = _unread(db), notices.passed_on(db, [row.id for row in rows])
-        return render_template(
-            "admin/weekly_replies.html", replies=_replies(rows), unread=unread, passed=passed, page=number, pages=pages
-        )
-
-    @panel.post("/weekly/replies/<int:reply>/read", endpoint="weekly_read")
-    def read(reply: int) -> Response:
-        with store.write() as db:
-            if not mark_read(db, reply, current_user.member.id):
-                abort(404)
-        return redirect(url_for("admin.weekly_replies"))
-
-    @panel.post("/weekly/replies/<int:reply>/pass", endpoint="weekly_pass")
-    def pass_on(reply: int) -> Response:
-        with store.write() as db:
-            there = notices.passed_on(db, [reply]).get(reply)
-            made = there.id if there else notices.pass_on(db, settings, reply, current_user.member.id, now())
-            if made is None or not mark_read(db, reply, current_user.member.id):
-                abort(404)
-        page = "admin.broadcasts_one" if there else "admin.broadcasts_edit"
-        return redirect(url_for(page, broadcast=made))
+    council_replies.add_routes(panel, store, settings, now)
 
 
 _STATES: Mapping[str, Any] = {"states": STATES, "well": WELL, "badly": BADLY}
@@ -240,35 +184,3 @@ def _sent(db: Connection, rows: Sequence[Row[Any]]) -> list[Sent]:
         )
         for row in rows
     ]
-
-
-def _replies(rows: Sequence[Row[Any]]) -> list[Reply]:
-    return [
-        Reply(
-            row.id,
-            Name(row.name_km, row.name_en, row.name_en),
-            row.week,
-            scrub(row.text),
-            row.received,
-            row.reader,
-            row.round_number,
-            row.author_name,
-        )
-        for row in rows
-    ]
-
-
-def replies_of(db: Connection, commune: str, most: int) -> list[Reply]:
-    """What a commune's council wrote, the newest first."""
-    mine = replies().where(council_replies.c.commune == commune)
-    return _replies(db.execute(mine.order_by(council_replies.c.id.desc()).limit(most)).all())
-
-
-def _unread(db: Connection) -> int:
-    new = council_replies.c.read_by.is_(None) & _is_mine(db, council_replies.c.commune)
-    return db.scalar(select(func.count()).where(new)) or 0
-
-
-def _is_mine(db: Connection, commune: ColumnElement[str]) -> ColumnElement[bool]:
-    own = scope.mine(db)
-    return true() if own is None else commune.in_(own)

@@ -101,7 +101,7 @@ def log_in(page: Page, address: str, password: str, language: str = "en") -> Non
     page.fill("input[name=name]", "demo")
     page.fill("input[name=password]", password)
     page.press("input[name=password]", "Enter")
-    page.wait_for_url("**/admin/tallies**")
+    page.wait_for_url("**/admin/")
 
 
 def report(page: Page, address: str) -> None:

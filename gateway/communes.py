@@ -150,8 +150,10 @@ def _rows() -> Select[Any]:
 def _read(db: Connection, statement: Select[Any]) -> list[Commune]:
     rows = db.execute(statement).all()
     of = func.substr(places.c.code, 1, 6)
-    below = select(of, func.count()).where(places.c.level == "village", of.in_([row.code for row in rows]))
-    villages: dict[str, int] = dict(db.execute(below.group_by(of)).tuples().all()) if rows else {}
+    below = select(of.label("code"), func.count().label("n")).where(
+        places.c.level == "village", of.in_([row.code for row in rows])
+    )
+    villages = {row.code: row.n for row in db.execute(below.group_by(of))} if rows else {}
     return [
         Commune(
             code=row.code,

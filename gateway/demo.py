@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from gateway import demo_people, demo_promises, logins
+from gateway import demo_information, demo_people, demo_promises, demo_voices, logins
 from gateway.config import Language, Settings
 from gateway.conversation import Conversations
 from gateway.errors import Told
@@ -160,7 +160,9 @@ def seed(settings: Settings, store: Store, today: date) -> None:
     rounds.open_round(store, keys, COMMUNES, today, clock.now, indicators=())  # the shortest way, for who tries it
     with store.write() as db:
         demo_people.seed(db, keys, settings, callers, today, clock.now)
+        demo_information.seed(db, today, clock.now)
         demo_promises.seed(db, settings, COMMUNES, held, today, clock.now)
+        demo_voices.seed(db, keys, COMMUNES, today, clock.now)
 
 
 @dataclass

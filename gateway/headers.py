@@ -19,12 +19,17 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+_TEXT = frozenset({"text/html", "text/css", "text/javascript", "text/csv", "application/json", "image/svg+xml"})
 _WORTH_IT = 600
 """Bytes from which on a page is compressed: below, it fits one packet in any case."""
+_NO_WHOLE = (204, 206, 304)
+"""Nothing, a part, or what the browser has already."""
+_MOST = 8 * 1024 * 1024
+"""What is larger goes out as it comes."""
 
 
 def protect(app: Flask) -> None:
-    """Sets the headers on every HTML answer of the application, and compresses it for who takes gzip.
+    """Sets the headers on every HTML answer, and compresses what is text for who takes gzip, files among it.
 
     Compression beside a secret in the page (the form's token) is known as BREACH: it needs a page that repeats
     what a stranger sends in the reader's name. No page does, and cookies are SameSite=Lax.
@@ -36,6 +41,7 @@ def protect(app: Flask) -> None:
         if response.mimetype == "text/html":
             response.headers.setdefault("Content-Security-Policy", POLICY)
             response.headers.setdefault("Referrer-Policy", "no-referrer")
+        if response.mimetype in _TEXT:
             _compress(response)
         return response
 
@@ -46,9 +52,14 @@ def takes_gzip() -> bool:
 
 
 def _compress(response: Response) -> None:
-    if response.direct_passthrough or response.is_streamed or "Content-Encoding" in response.headers:
+    if "Content-Encoding" in response.headers or response.status_code in _NO_WHOLE or request.method == "HEAD":
         return
     response.vary.add("Accept-Encoding")
-    if takes_gzip() and len(response.data) >= _WORTH_IT:
-        response.data = gzip.compress(response.data, 6, mtime=0)
-        response.headers["Content-Encoding"] = "gzip"
+    length = response.content_length
+    if not takes_gzip() or length is None or not _WORTH_IT <= length <= _MOST:
+        return
+    response.direct_passthrough = False  # a file of ours is small enough to be read
+    response.data = gzip.compress(response.data, 6, mtime=0)
+    response.headers["Content-Encoding"] = "gzip"
+    if tag := response.get_etag()[0]:
+        response.set_etag(tag, weak=True)  # compressed or not

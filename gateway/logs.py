@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event, on stderr; whatever looks like a phone number or a webhook's token is blotted out."""
+"""Logs: one JSON line an event, on stderr; what looks like a phone number or a token of an address is blotted out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from gateway.phones import scrub
 
 _SHORTEST_NUMBER = 10**7
-_HOOK = re.compile(r"(/hooks/[a-z]+/)[^/\s]{16,}")
+_HOOK = re.compile(r"(/hooks/[a-z]+/|/admin/join/)[^/\s?]{16,}")
+"""A provider's address, and the link of an invitation."""
 
 
 def set_up(level: int = logging.INFO) -> None:

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.exceptions import NotFound
 
+from gateway import information_pages
 from gateway.config import FLOOR, Settings
 from gateway.menus.wording import render
 from gateway.models.installation import is_demo
@@ -45,7 +46,7 @@ SCALE = {
 
 
 def blueprint(settings: Settings, store: Store, now: Callable[[], datetime] = utc_now) -> Blueprint:
-    """`/results/`, `/results/<commune>/<round>`, `/results.json`."""
+    """`/results/`, `/results/<commune>/<round>`, `/results.json`, `/information/`."""
     public = Blueprint("results", __name__, template_folder="templates")
 
     def today() -> date:
@@ -106,6 +107,8 @@ def blueprint(settings: Settings, store: Store, now: Callable[[], datetime] = ut
             response.headers["Link"] = f'<{following}>; rel="next"'
         response.headers["Access-Control-Allow-Origin"] = "*"
         return _kept(response)
+
+    information_pages.add_routes(public, store, today, lambda *args, **values: _kept(page(*args, **values)))
 
     @public.get("/results/<path:rest>")
     def nowhere(**_rest: str) -> str:

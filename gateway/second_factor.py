@@ -42,7 +42,7 @@ def new_secret() -> str:
 
 def address(settings: Settings, secret: str, name: str) -> str:
     """What the QR code holds; an app shows the issuer and the name beside the codes."""
-    return pyotp.TOTP(secret).provisioning_uri(name, issuer_name=f"Mati {urlsplit(settings.address).hostname}")
+    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"Mati {urlsplit(settings.address).hostname}")
 
 
 def step_of(secret: str, typed: str, now: datetime, after: int = 0) -> int | None:

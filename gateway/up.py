@@ -47,6 +47,8 @@ def up(settings: Settings, with_demo: bool) -> int:
         }
         if handed:
             env |= handed.env
+            if "second_factor" not in settings.model_fields_set:  # whoever looks around has no app to set up
+                env["SECOND_FACTOR"] = "false"
         children = []
         if not settings.redis_url:
             socket = stack.enter_context(valkey.socket_path())

@@ -176,6 +176,30 @@ def test_double_clicks_do_it_once(author: Desk, second: Desk) -> None:
     assert count(author.at) == count(author.at, messages.c.state == State.CANCELLED) == 3
 
 
+def test_after_the_way_back_nothing_goes_twice_and_the_person_is_told(author: Desk, second: Desk) -> None:
+    page = author.draft()
+    form = author.browser.get(f"{page}/edit").text
+    seen, once = (html.unescape(re.findall(rf'name="{name}" value="([^"]+)"', form)[0]) for name in ("seen", "once"))
+    author.press(page, "submit")
+    old = re.search(rf'action="{page}/approve">(.*?)</form>', second.browser.get(page).text, re.DOTALL)
+    assert old
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', old[1]))
+    for said in ("Approved: its messages are in the outbox.", "This was done already. Nothing is done twice."):
+        answer = second.browser.client.post(f"{page}/approve", data=fields)
+        assert answer.headers["Location"] == page
+        assert said in second.reads(page)
+    typed = FORM | {"seen": seen, "once": once, "text-en": "other words"}
+    answer = author.browser.send(page, f"{page}/edit", **typed)
+    assert answer.status_code == 422
+    assert "other words" in answer.text
+    assert author.browser.get(f"{page}/edit").headers["Location"] == page
+    answer = author.press(page, "copy")
+    assert answer.status_code == 302  # the way to send it once more is a new one
+    assert count(author.at) == 3
+    assert "Hello" in author.reads(page)
+    assert author.browser.get(page).headers["Cache-Control"] == "no-store"  # the way back loads it anew
+
+
 def test_an_approver_whose_page_is_old_is_told(author: Desk, second: Desk, people: People) -> None:
     page = author.draft()
     author.press(page, "submit")
@@ -296,13 +320,23 @@ def test_texts_are_counted_while_one_types(author: Desk) -> None:
     assert counted.status_code == 200
     places = dict(re.findall(r'data-counted="([\w-]+)">(.*?)</div>\s*(?=<div data-counted|$)', counted.text, re.DOTALL))
     assert {name: words(said) for name, said in places.items()} == {
-        "km": "1 part · characters: 6 (UCS-2) · recipients: 1",
+        "km": "1 part · characters: 6 (UCS-2) · recipients: 1 សួស្តី",
         "km-Latn": "2 parts · characters: 75 (UCS-2) · recipients: 1 These signs are not in the cheap alphabet, GSM-7."
         " 2 parts with them, 1 part without: ’ at character 3: instead ' U+2019 RIGHT SINGLE QUOTATION MARK"
-        " Characters over the border of a part: 5. Without them it is one part less.",
-        "en": "1 part · characters: 11 (GSM-7) · recipients: 1",
+        " Characters over the border of a part: 5. Without them it is one part less."
+        " 1/2 it’s " + 62 * "x" + " 2/2 " + 8 * "x",
+        "en": "1 part · characters: 11 (GSM-7) · recipients: 1 Hello Sokha",
     }  # fmt: skip
     assert count(author.at) == 0
+
+
+@on_one_database
+def test_what_is_written_stands_on_a_phone_with_its_parts_marked(author: Desk) -> None:
+    page = author.browser.get(author.draft(**{"text-en": "Dear {name}, " + 150 * "y"}))
+    phones = re.findall(r'<ol class="phones" lang="en">(.*?)</ol>', page.text, re.DOTALL)
+    assert [words(one.replace("y", "")) for one in phones] == ["1/2 Dear Bopha, 2/2"]
+    assert words(phones[0]).count("y") == 150
+    assert 'class="mark"' not in author.browser.get(author.draft()).text
 
 
 def words(part: str) -> str:

@@ -196,7 +196,7 @@ def test_a_contact_is_added_changed_and_removed(desk: Desk) -> None:
     desk.knows(BORA, None, "CBO")
     assert "The contact was added." in desk.after(f"{LIST}/new", groups=["1", "77"], **PERSON)
     page = desk.read(f"{LIST}/2")
-    assert "Number +855 •• ••• •01 Since 23 Nov 2026, written down by staff" in page
+    assert "Number +855 •• ••• •01 Show the number Since 23 Nov 2026, written down by staff" in page
     assert 'value="1" checked' in desk.browser.get(f"{LIST}/2").text
     changed = {"role": "councillor", "name": "Srey", "commune": TREAS, "language": "en", "address": "x", "consent": ""}
     assert "The contact was changed." in desk.after(f"{LIST}/2", **changed)

@@ -26,7 +26,10 @@ from gateway.menus.phrases import Name
 from gateway.menus.wording import render
 from gateway.models.answers import Given, save
 from gateway.models.installation import mark_demo, set_pause
+from gateway.models.promises import Standing
 from gateway.models.services import indicators, services
+from gateway.promises import commitments, money
+from gateway.promises.commitments import Commitment, Source
 from gateway.providers.base import UssdStep
 from gateway.scorecard import report_page
 from gateway.scorecard.report import Report, of_round, report_of
@@ -52,7 +55,7 @@ def number(i: int) -> str:
 
 def read(house: Installation, *codes: str, round_: int = 1) -> Report:
     with house.store.read() as db:
-        return report_of(db, codes or [TA_PHOU], round_, house.settings.min_raters)
+        return report_of(db, codes or [TA_PHOU], round_, house.settings.min_raters, house.clock.now.date())
 
 
 def words_of(content: bytes) -> str:
@@ -516,7 +519,7 @@ def test_staff_read_and_take_the_report_of_a_round(panel: Browser, house: Instal
         assert ("attachment" in answer.headers.get("Content-Disposition", "")) == (kind != ".html")
     assert len(links) in (3, 4)
     with house.store.read() as db:
-        whole = of_round(db, 1, None, house.settings.min_raters)
+        whole = of_round(db, 1, None, house.settings.min_raters, house.clock.now.date())
     assert panel.get("/admin/rounds/1/report.html?lang=en").data == as_html(whole, "en")
     one = panel.read(f"/admin/rounds/1/report?commune={TREAS}")
     assert "No service can be shown in this round" in one
@@ -572,3 +575,40 @@ def test_without_the_extra_the_panel_offers_no_pdf(panel: Browser, monkeypatch: 
     answer = panel.get("/admin/rounds/1/report.pdf")
     assert answer.status_code == 302
     assert "PDF needs an extra on the server" in panel.read(answer.headers["Location"])
+
+
+# what was promised since ----------------------------------------------------------------------------
+
+
+def test_a_report_says_what_was_promised_what_it_costs_and_what_became_of_it(house: Installation) -> None:
+    """DOMAIN.md, table, row 7: 16 priority actions in 4 plans, all done; 4,257.33 USD local + 8,000 USD UNDEF."""
+    round_id = house.open_round()
+    house.close_round(round_id)
+    day, usd = house.clock.now.date(), money.Currency.USD
+    with house.store.write() as db:
+        for n in range(16):
+            paid = [("Local", 425733, usd)] if n == 0 else [("UNDEF", 400000, usd)] if n in (5, 9) else []
+            given = Commitment(
+                id=0, commune=COMMUNES[n % 4], activity={"km": f"អណ្តូង {n}", "en": f"Well {n}"}, round_id=round_id,
+                responsible="the council", due=day + timedelta(days=30), beneficiaries=10, female=6,
+                currency=usd if paid else None, cost=sum(amount for _name, amount, _of in paid) or None,
+                sources=tuple(Source(*one) for one in paid),
+            )  # fmt: skip
+            made = commitments.add(db, house.settings, given, None, house.clock.now)
+            commitments.set_standing(db, made, Standing.DONE, day, "", None, house.clock.now)
+    whole = words_of(as_html(read(house, *COMMUNES), "en"))
+    for line in (
+        "16 priority actions in 4 plans, all done.",
+        "Cost: 12,257.33 USD.",
+        "Paid by: 4,257.33 USD Local + 8,000 USD UNDEF.",
+        "For 160 people, 96 of them female.",
+        "Well 0 (Ponley) the council",
+        "Council: done",
+    ):
+        assert line in whole
+    assert "សកម្មភាពអាទិភាព 16 ក្នុងផែនការ 4 បានធ្វើរួចទាំងអស់។" in words_of(as_html(read(house, *COMMUNES), "km"))
+    one = words_of(as_html(read(house, PONLEY), "en"))
+    assert "4 priority actions in 1 plans" in one
+    assert "Well 1 " not in one  # another commune's
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(read(house, *COMMUNES), "en"))) as book:
+        assert "Well 15" in book.read("xl/sharedStrings.xml").decode()

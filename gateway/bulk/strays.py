@@ -58,6 +58,8 @@ class Cost:
     """So many characters at its end make the last part; 0 where it has one part."""
     invisible: int
     """Characters that show nothing; they are taken out on sending and cost nothing."""
+    said: str = ""
+    """The text as it is sent, with its placeholders filled."""
 
 
 def cost(text: str, fill: Callable[[str], str] = str) -> Cost:
@@ -77,6 +79,7 @@ def cost(text: str, fill: Callable[[str], str] = str) -> Cost:
         parts_then=segments(plain(fill(least))).parts,
         over=_over(said, size.parts),
         invisible=sum(not plain(char) for char in text if char != "\r"),
+        said=said,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,8 @@ from gateway.config import Settings
 from gateway.errors import Told
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from gateway.models.store import Store
 
 
@@ -46,6 +49,13 @@ def ready_store(settings: Settings) -> Store:
     store = store_of(settings)
     store.must_be_current()
     return store
+
+
+def noted(db: Connection, command: str, **details: object) -> None:
+    """Keeps in the audit log what the operator did, in the transaction in which it was done."""
+    from gateway.models.audit import note
+
+    note(db, f"mati {command}", datetime.now(UTC), details=details)
 
 
 def must_run(settings: Settings) -> None:

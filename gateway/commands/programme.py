@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gateway.commands.opening import ready_store
+from gateway.commands.opening import noted, ready_store
 from gateway.config import LANGUAGES, Language, load
 from gateway.errors import Told
 
@@ -33,6 +33,7 @@ def import_places(file: Path, join: bool) -> None:
     with store.write() as db:
         imported = take_in(db, file, join=join)
         publish(db, datetime.now(UTC))
+        noted(db, "places import", name=file.name, new=imported.joined, changed=imported.places)
     click.echo(f"{imported.places} places new or changed, {imported.joined} communes joined the programme.")
 
 
@@ -74,6 +75,8 @@ def import_contacts(file: Path, dry_run: bool, group: str | None, role: str | No
     else:
         with store.write() as db:
             done = contact_intake.take_in(db, keys, reading, settings.day(now), now)
+            counts = {fate.name.lower(): done.count(fate) for fate in contact_intake.Fate}
+            noted(db, "contacts import", name=file.name, new=counts["new"], changed=counts["changed"])
     click.echo(contact_intake.report(done, dry_run))
 
 
@@ -141,7 +144,8 @@ def report(codes: tuple[str, ...], number: int, file: Path, lang: Language | Non
         raise click.UsageError(f"-o: {file} is no kind of report; let the name end in {', '.join(KINDS)}")
     settings = load()
     with ready_store(settings).read() as db:
-        found, paused = report_of(db, codes, number, settings.min_raters), pause(db)
+        found = report_of(db, codes, number, settings.min_raters, settings.day(datetime.now(UTC)))
+        paused = pause(db)
     _media_type, made = KINDS[file.suffix.lower()]
     content = made(found, lang or settings.default_language)
     try:
@@ -178,4 +182,5 @@ def broadcast(group: str, file: Path, at: str | None, dry_run: bool) -> None:
         return
     with store.write() as db:
         made = dispatch.put_before_staff(db, settings, dispatch.plan(db, group, texts, start), now)
+        noted(db, "broadcast", name=group)
     click.echo(f"Broadcast {made} waits for approval: {settings.address}/admin/broadcasts/{made}")

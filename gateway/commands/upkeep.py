@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gateway.commands.opening import number_of, ready_store, store_of
+from gateway.commands.opening import noted, number_of, ready_store, store_of
 from gateway.config import ROLES, load
 from gateway.errors import Told
 
@@ -65,7 +65,7 @@ def staff() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True)
 @click.option("--commune", "codes", multiple=True, metavar="CODE",
-              help="Of a council or a volunteer: a commune of theirs; may be given several times.")  # fmt: skip
+              help="Of a council, a volunteer or staff: a commune of theirs; may be given several times.")  # fmt: skip
 def add_staff(name: str, role: str, codes: tuple[str, ...]) -> None:
     """Add a login and print its one-time password."""
     from gateway import logins
@@ -74,6 +74,7 @@ def add_staff(name: str, role: str, codes: tuple[str, ...]) -> None:
     try:
         with ready_store(load()).write() as db:
             password = logins.add(db, name, role, wanted)
+            noted(db, "staff add", name=name.strip(), role=role, communes=wanted)
     except logins.Refused as refusal:
         if refusal.flaw in logins.USAGE:
             raise click.UsageError(str(refusal)) from None
@@ -85,14 +86,15 @@ def add_staff(name: str, role: str, codes: tuple[str, ...]) -> None:
 @staff.command("reset")
 @click.argument("name")
 def reset_staff(name: str) -> None:
-    """Print a new one-time password for a login."""
+    """Print a new one-time password for a login; its second factor is to be set up anew."""
     from gateway.models.staff import new_password, reset_password
 
     password = new_password()
     with ready_store(load()).write() as db:
         if not reset_password(db, name, password):
             raise Told(f"there is no login {name}; add it with: mati staff add {name} --role staff")
-    click.echo(f"{name}, one-time password {password} (shown this once)")
+        noted(db, "staff reset", name=name)
+    click.echo(f"{name}, one-time password {password} (shown this once); if there was one, the second factor is gone")
 
 
 @click.command()
@@ -115,7 +117,10 @@ def restore(file: Path) -> None:
     from gateway.privacy import Keys
 
     settings = load()
-    done = safe.restore(settings, store_of(settings), Keys(settings), file, datetime.now(UTC))
+    store = store_of(settings)
+    done = safe.restore(settings, store, Keys(settings), file, datetime.now(UTC))
+    with store.write() as db:
+        noted(db, "restore", changed=done.rows)
     click.echo(f"{done.rows} rows as of {done.made.astimezone(settings.zone):%Y-%m-%d %H:%M}.")
     click.echo(f"Closed again, their keys are gone: {done.closed}. Messages that waited, cancelled: {done.cancelled}.")
     click.echo("Who stopped since then is not known here: look through the provider's list before you send.")
@@ -134,7 +139,10 @@ def rotate_keys() -> None:
 
     settings = load()
     click.echo(f"sealing anew; it takes at least {keyring.GRACE_SECONDS:.0f} seconds", err=True)
-    done = keyring.rotate(ready_store(settings), Keys(settings))
+    store = ready_store(settings)
+    done = keyring.rotate(store, Keys(settings))
+    with store.write() as db:
+        noted(db, "keys rotate", changed=done.resealed)
     gone = ", ".join(map(str, done.destroyed)) or "none"
     click.echo(f"Sealing key {done.key}: {done.resealed} values sealed anew. Destroyed: {gone}.")
     if done.unreadable:
@@ -156,6 +164,8 @@ def new_master(yes: bool) -> None:
         )
     make_keys(settings)
     gone = keyring.start_anew(store, Keys(settings), datetime.now(UTC))
+    with store.write() as db:
+        noted(db, "keys new-master", removed=sum(gone.values()))
     click.echo("Removed: " + ", ".join(f"{count} {what}" for what, count in gone.items()) + ".")
 
 
@@ -170,6 +180,8 @@ def purge(dry_run: bool) -> None:
     counts = housekeeping.due(store, settings, now)
     if not dry_run:
         counts = dict.fromkeys(counts, 0) | housekeeping.purge(store, settings, now)
+        with store.write() as db:
+            noted(db, "purge", removed=sum(counts.values()))
     width = max(len(f"{count:,}") for count in counts.values())
     for what, count in counts.items():
         click.echo(f"{count:{width},}  {what}")

@@ -159,7 +159,7 @@ def find(db: Connection, keys: Keys, comment: str) -> Comment | Verdict | None:
 
 
 def approve(
-    db: Connection, comment: str, text: str, commune: str | None, service: str | None, by: int, today: date
+    db: Connection, comment: str, text: str, commune: str | None, service: str | None, by: int | None, today: date
 ) -> bool:
     """The cleaned text stays, what was written goes. False when somebody has decided already.
 
@@ -178,19 +178,19 @@ def approve(
     return _decide(db, comment, Verdict.APPROVED, by, today, kept)
 
 
-def turn_down(db: Connection, comment: str, by: int, today: date) -> bool:
+def turn_down(db: Connection, comment: str, by: int | None, today: date) -> bool:
     """What was written goes, and nothing stays. False when somebody has decided already."""
     return _decide(db, comment, Verdict.TURNED_DOWN, by, today, {})
 
 
-def take_back(db: Connection, comment: str, by: int, today: date) -> bool:
+def take_back(db: Connection, comment: str, by: int | None, today: date) -> bool:
     """An approved text goes after all. False when it is gone."""
     mine = (comments.c.id == comment) & (comments.c.verdict == Verdict.APPROVED)
     gone = {"verdict": Verdict.TURNED_DOWN, "text": "", "decided": today, "decided_by": by}
     return db.execute(update(comments).where(mine).values(gone)).rowcount == 1
 
 
-def _decide(db: Connection, comment: str, verdict: Verdict, by: int, today: date, kept: dict[str, Any]) -> bool:
+def _decide(db: Connection, comment: str, verdict: Verdict, by: int | None, today: date, kept: dict[str, Any]) -> bool:
     mine = (comments.c.id == comment) & (comments.c.verdict == Verdict.WAITING)
     said = {"verdict": verdict, "decided": today, "decided_by": by}
     return db.execute(update(comments).where(mine).values(_GONE | said | kept)).rowcount == 1

@@ -154,7 +154,9 @@ def archive(db: Connection, page: Page, now: datetime, *, away: bool) -> None:
 
 def faults_of(db: Connection, page: Page) -> dict[str, Fault]:
     """What is wrong with a page, by field."""
-    faults = dict(_of_the_words(db, page))
+    faults: dict[str, Fault] = {}
+    for name, fault in _of_the_words(db, page):
+        faults.setdefault(name, fault)
     for language in LANGUAGES:
         faults |= dict(_of_the_texts(page, language))
     if page.about is About.BUDGET and page.commune is None:
@@ -307,9 +309,10 @@ def _json(value: object) -> str:
 
 
 def _page(row: Row[Any]) -> Page:
+    title, body = ({one: json.loads(texts).get(one, "") for one in LANGUAGES} for texts in (row.title, row.body))
     return Page(
-        id=row.id, commune=row.commune, service=row.service_id, about=About(row.about), title=json.loads(row.title),
-        body=json.loads(row.body), source=json.loads(row.source), archived=row.archived, changed=row.changed,
+        id=row.id, commune=row.commune, service=row.service_id, about=About(row.about), title=title, body=body,
+        source=json.loads(row.source), archived=row.archived, changed=row.changed,
         words={one: tuple(ones) for one, ones in words_of(row).items()},
         figures=from_kept(json.loads(row.figures)) if row.figures else None,
         valid_from=row.valid_from, valid_until=row.valid_until,

@@ -60,7 +60,8 @@ def answer_sms(visit: Visit) -> Generator[Any, str, End]:
     promise = visit.asked
     if promise is None:
         return End(_("This question is over. Thank you."))
-    yield Feed(digits=visit.facts.dialled)
+    if visit.facts.dialled:  # not where a talk goes on over a deploy
+        yield Feed(digits=visit.facts.dialled)
     return _thanks(visit, (yield from _show(visit, promise, None)))
 
 
@@ -68,7 +69,8 @@ def _show(visit: Visit, promise: Promise, who: str | None) -> Generator[Any, str
     """One promise, and whether it was done. Returns who said so; None who is under 15: nothing of theirs is kept."""
     about, brief = (say(promise, visit.today) for say in (full, without_day))
     if promise.check is None:
-        yield Choose(about, (), shorter=brief)
+        # its day is over where villagers were asked; else it is what one wants to know
+        yield Choose(about, (), shorter=brief if promise.counts else None)
         return who  # nobody comes here: there is nothing to choose
     asks = (_("{about} Was it done?", about=one) for one in (about, brief))
     choice = yield Choose(next(asks), CHOICES, shorter=next(asks))

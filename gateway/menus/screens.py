@@ -42,7 +42,7 @@ class Choose:
     leaves: bool = False
     """`0` leaves here, as on the first screen: what was answered before is not gone back to."""
     shorter: Phrase | None = None
-    """The title where only with this one all stands on one screen."""
+    """The title where the other one has no room on one screen."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def lay_out(question: Choose, language: str, limit: text.Limit, first: bool) -> 
             screen = _joined(title, *shown)
             if text.fits(screen, limit):
                 return [Page(screen, keys)]
-    title = titles[0]
+    title = titles[-1]
     backs = _Backs(back, f"{BACK} {render(_('Back'), language)}")
     more = f"{MORE} {render(_('More'), language)}"
     if len(fixed) == len(question.options):

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select
+from sqlalchemy import Column, Connection, Integer, Row, Table, Text, delete, func, select
 
 from gateway.config import LANGUAGES
 from gateway.models.base import Moment, metadata
+from gateway.models.conversations import conversations
 from gateway.models.forums import forums, in_each
 from gateway.models.information import information, words_of
 from gateway.models.installation import pause
@@ -59,6 +60,25 @@ def newest(db: Connection) -> int:
 def beginning(db: Connection) -> datetime | None:
     """When the programme got its first edition: since then this installation exists."""
     return db.scalar(select(editions.c.made).order_by(editions.c.id).limit(1))
+
+
+def unused(db: Connection, before: datetime) -> list[int]:
+    """The editions that were followed by another one before a moment, and that no conversation names any more.
+
+    Never the first, whose date is the beginning.
+    """
+    e = editions.c
+    followed = select(func.max(e.id)).where(e.made < before).scalar_subquery()
+    first = select(func.min(e.id)).scalar_subquery()
+    old = set(db.scalars(select(e.id).where(e.id > first, e.id < followed)))
+    if old:
+        old -= {json.loads(facts)["edition"] for facts in db.scalars(select(conversations.c.facts))}
+    return sorted(old)
+
+
+def remove(db: Connection, ids: Iterable[int]) -> int:
+    """Removes editions; returns how many were there."""
+    return db.execute(delete(editions).where(editions.c.id.in_(ids))).rowcount
 
 
 def read_edition(db: Connection, edition: int) -> dict[str, Any]:
@@ -137,6 +157,7 @@ def _pages(rows: Iterable[Row[Any]]) -> dict[str, list[Any]]:
     for row in rows:
         texts = [list(in_each(json.loads(text)).values()) for text in (row.title, row.body, row.source)]
         days = (row.valid_from.isoformat(), row.valid_until and row.valid_until.isoformat())
-        words = [words_of(row).get(language, []) for language in LANGUAGES]
+        asked = words_of(row)
+        words = [asked.get(language, []) for language in LANGUAGES]
         found.setdefault(row.commune or "", []).append([row.id, row.service_id, row.about, texts, words, *days])
     return found

@@ -27,6 +27,7 @@ from gateway.models.answers import OVERALL
 from gateway.models.base import Hash, Moment, metadata
 from gateway.models.broadcasts import broadcasts
 from gateway.models.places import places
+from gateway.models.promises import commitments
 from gateway.models.rounds import round_communes
 from gateway.models.staff import staff
 
@@ -75,9 +76,11 @@ council_replies = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("commune", ForeignKey("communes.code"), nullable=False),
-    # about the letter of this week; or, with a round, about its published results, and then the week of the reply
+    # about the letter of this week; or, with a round, about its published results, or about a commitment: then it is
+    # the week of the reply
     Column("week", Date, nullable=False),
     Column("round_id", ForeignKey("rounds.id")),
+    Column("commitment", ForeignKey("commitments.id")),
     Column("text", Text, nullable=False),
     Column("received", Moment, nullable=False, index=True),
     Column("author", ForeignKey("staff.id")),  # whose login wrote it; none: it came by SMS
@@ -97,9 +100,10 @@ def letters() -> Select[Any]:
 
 
 def replies() -> Select[Any]:
-    """What councils wrote: with their communes' names, by whose login, about which round, and who has read it."""
+    """What councils wrote: with their communes' names, by whose login, about which round or activity, who read it."""
     author, round_ = staff.alias(), round_communes
-    named = (author.c.name.label("author_name"), staff.c.name.label("reader"), round_.c.number.label("round_number"))
+    named = (author.c.name.label("author_name"), staff.c.name.label("reader"), round_.c.number.label("round_number"),
+             commitments.c.activity)  # fmt: skip
     of_round = (round_.c.round_id == council_replies.c.round_id) & (round_.c.commune == council_replies.c.commune)
     return (
         select(council_replies, places.c.name_km, places.c.name_en, *named)
@@ -107,6 +111,7 @@ def replies() -> Select[Any]:
         .outerjoin(staff, staff.c.id == council_replies.c.read_by)
         .outerjoin(author, author.c.id == council_replies.c.author)
         .outerjoin(round_, of_round)
+        .outerjoin(commitments, commitments.c.id == council_replies.c.commitment)
     )
 
 

@@ -21,6 +21,7 @@ from gateway.models.broadcasts import broadcasts
 from gateway.models.editions import publish
 from gateway.models.places import communes
 from gateway.models.promises import Standing, checks, commitment_changes, commitment_sources, commitments
+from gateway.models.releases import council_replies
 from gateway.promises.facts import Commitment, Source, Wanted, find, history, listed
 from gateway.promises.rules import must_be_right
 
@@ -104,10 +105,11 @@ def remove(db: Connection, commitment: int, now: datetime) -> None:
 
 
 def hangs(db: Connection, commitment: int) -> bool:
-    """Whether something hangs on it: villagers were asked about it, or told of it, or are to be."""
+    """Whether something hangs on it: villagers were asked about it, or told of it, or its council wrote about it."""
     asked = select(checks.c.id).where(checks.c.commitment == commitment)
     told = select(broadcasts.c.id).where(broadcasts.c.commitment == commitment)
-    return db.execute(asked.union_all(told).limit(1)).first() is not None
+    replied = select(council_replies.c.id).where(council_replies.c.commitment == commitment)
+    return db.execute(asked.union_all(told, replied).limit(1)).first() is not None
 
 
 def _as_it_is(db: Connection, commitment: int) -> Commitment:

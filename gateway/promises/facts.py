@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, false, func, sele
 from gateway.forums.facts import named
 from gateway.menus.phrases import Name
 from gateway.models.places import communes, places
-from gateway.models.promises import Standing, commitment_changes, commitment_sources, commitments
+from gateway.models.promises import Standing, checks, commitment_changes, commitment_sources, commitments
 from gateway.models.rounds import round_communes, rounds
 from gateway.models.staff import staff
 from gateway.promises.money import Currency, said
@@ -159,6 +159,14 @@ def history(db: Connection, commitment: int) -> list[Change]:
     mine = select(commitment_changes, staff.c.name.label("who")).outerjoin(staff, staff.c.id == c.by)
     rows = db.execute(mine.where(c.commitment == commitment).order_by(c.id.desc()))
     return [Change(row.id, Standing(row.standing), row.day, row.note, row.who, row.at) for row in rows]
+
+
+def asked_until(db: Connection, commitment: int) -> date | None:
+    """The last day on which villagers are asked about it; None: they are not asked now."""
+    found: date | None = db.scalar(
+        select(checks.c.until).where(checks.c.commitment == commitment, checks.c.closed.is_(None))
+    )
+    return found
 
 
 def round_of(db: Connection, commune: str, day: date) -> int | None:

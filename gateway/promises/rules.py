@@ -19,9 +19,9 @@ from gateway.promises.facts import Commitment, Source
 from gateway.promises.money import MOST, NAMES, Currency, said
 from gateway.text import Limit, fits, fold, in_gsm7, plain, segments
 
-ACTIVITY = Limit(90, 60)
+ACTIVITY = Limit(90, 54)
 """What an activity may take, in Latin letters and in Khmer: beside it the question whether it was done stands on one
-screen of Latin letters or two of Khmer, and in one part of an SMS or two (tests/test_menus_promises.py)."""
+screen of Latin letters or mostly two of Khmer, and in one part of an SMS or two (tests/test_menus_promises.py)."""
 LONGEST = {"responsible": 100, "proposed_by": 100, "place": 100, "quantity": 60, "source": 60}
 """Characters of a field that only staff and councils read."""
 MOST_PEOPLE = 10_000_000
@@ -180,7 +180,7 @@ def _of_the_money(commitment: Commitment) -> Iterator[Wrong]:
         yield from _of_a_source(number, source, currency, seen)
         seen.add(fold(source.name))
     together = sum(source.amount for source in sources)
-    if cost is not None and together > cost:
+    if cost is not None and 0 <= cost < together:
         yield Wrong("cost", Flaw.OVER_COST, {"sum": said(together, currency)})
 
 

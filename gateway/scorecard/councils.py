@@ -13,6 +13,7 @@ from gateway.config import Settings
 from gateway.models.broadcasts import broadcasts
 from gateway.models.installation import pause
 from gateway.models.releases import council_replies, weekly_letters
+from gateway.promises.facts import find
 from gateway.scorecard import weekly_words
 from gateway.scorecard.publishing import Reader, opens, published
 from gateway.scorecard.weekly import LONGEST_REPLY
@@ -26,6 +27,13 @@ class Flaw(enum.Enum):
     """Nothing that this council can read."""
     EMPTY = "empty"
     LONG = "long"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A commitment of the commune, which a reply is about."""
+
+    id: int
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,12 @@ def reply(
     db: Connection,
     settings: Settings,
     commune: str,
-    about: date | int,
+    about: date | int | Promise,
     text: str,
     author: int,
     now: datetime,
 ) -> Flaw | None:
-    """Keeps what a council's login writes about a week's letter or about a round, by its number; or says why not.
+    """Keeps what a council's login writes about a letter, a round, by its number, or a commitment; or says why not.
 
     The same words about the same thing are kept once.
     """
@@ -77,6 +85,9 @@ def reply(
     if isinstance(about, date):
         week = about
         known = any(one.week == about for one in told(db, settings, commune, today, most=1000))
+    elif isinstance(about, Promise):
+        promise = find(db, about.id)
+        known = promise is not None and promise.commune == commune and promise.shown
     else:
         rounds = published(db, Reader.COUNCIL, today, codes=[commune])
         round_id = next((one.round_id for one in rounds if one.number == about), None)
@@ -87,7 +98,11 @@ def reply(
         return Flaw.EMPTY
     if len(words) > LONGEST_REPLY:
         return Flaw.LONG
-    values = {"commune": commune, "week": week, "round_id": round_id, "text": words, "author": author}
+    commitment = about.id if isinstance(about, Promise) else None
+    values = {
+        "commune": commune, "week": week, "round_id": round_id, "commitment": commitment, "text": words,
+        "author": author,
+    }  # fmt: skip
     same = [getattr(council_replies.c, name).is_not_distinct_from(value) for name, value in values.items()]
     if db.execute(select(council_replies.c.id).where(*same)).first() is None:
         db.execute(council_replies.insert().values(**values, received=now))

@@ -18,6 +18,7 @@ from gateway.models.installation import is_demo
 from gateway.models.places import places
 from gateway.models.rounds import round_communes
 from gateway.scorecard import report_words
+from gateway.scorecard.report_after import After, after
 from gateway.scorecard.report_points import points_of
 from gateway.scorecard.results import NoResults, Results, find_round, results
 
@@ -37,6 +38,8 @@ class Report:
     """Each commune, with its district and province."""
     points: tuple[Words, ...]
     """For the forum."""
+    after: After
+    """What was promised since, and what people wrote and read."""
     minimum: int
     """Distinct numbers that a figure stands on."""
     invented: bool
@@ -56,7 +59,7 @@ class Report:
         return [*said, report_words.LEFT_INSIDE, report_words.NOBODY_KNOWS]
 
 
-def report_of(db: Connection, codes: Sequence[str], number: int, minimum: int) -> Report:
+def report_of(db: Connection, codes: Sequence[str], number: int, minimum: int, today: date) -> Report:
     """The report of the first commune's N-th round; further communes must have shared it.
 
     Raises NoResults when there is no such round, StillOpen when it is not closed yet.
@@ -69,11 +72,11 @@ def report_of(db: Connection, codes: Sequence[str], number: int, minimum: int) -
             f"commune {strangers[0]} took no part in round {number} of commune {codes[0]}; those that did:"
             f" {', '.join(sorted(mine))}"
         )
-    return of_round(db, round_id, codes, minimum)
+    return of_round(db, round_id, codes, minimum, today)
 
 
-def of_round(db: Connection, round_id: int, codes: Sequence[str] | None, minimum: int) -> Report:
-    """The report of a round, of some of its communes or of all. Raises NoResults, StillOpen."""
+def of_round(db: Connection, round_id: int, codes: Sequence[str] | None, minimum: int, today: date) -> Report:
+    """The report of a round, of some of its communes or of all, as of a day. Raises NoResults, StillOpen."""
     found = results(db, round_id, codes)
     if found.last is None:
         raise StillOpen(f"round {found.number} of commune {next(iter(found.communes))} is open; close it first")
@@ -82,6 +85,7 @@ def of_round(db: Connection, round_id: int, codes: Sequence[str] | None, minimum
         last=found.last,
         where=tuple(_where(db, code) for code in found.communes),
         points=points_of(found),
+        after=after(db, round_id, found.communes, found.first, found.last, today),
         minimum=max(minimum, FLOOR),
         invented=is_demo(db),
     )

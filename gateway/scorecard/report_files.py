@@ -17,7 +17,7 @@ from gateway.config import Language
 from gateway.menus.phrases import Phrase
 from gateway.menus.rating import SCORES
 from gateway.menus.wording import render
-from gateway.scorecard import report_words
+from gateway.scorecard import report_after, report_words
 from gateway.scorecard.report import Report
 from gateway.scorecard.report_page import compare, page, pdf, shares
 from gateway.scorecard.tallies import Change, Figures
@@ -29,6 +29,7 @@ _FIGURES = (
     "respondents", "numbers", "female", "young", "mean", "median", "file_satisfied", "file_margin", "change",
     "file_change_margin",
 )  # fmt: skip
+_PROMISED = ("file_code", "commune", "activity", "responsible", "due", "cost", "standing")
 _SCORE = ("score", "count", "file_share")
 
 
@@ -75,7 +76,7 @@ def as_csv(report: Report, language: Language) -> bytes:
 
 
 def as_xlsx(report: Report, language: Language) -> bytes:
-    """Three sheets: a line a question, a line a score, and what the words mean."""
+    """A line a question, a line a score, a line a promise, and what the words mean: a sheet each."""
     say = partial(render, language=language)
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -89,6 +90,8 @@ def as_xlsx(report: Report, language: Language) -> bytes:
         _sheet(book, bold, _label("file_figures", language), head, whole)
         long = [(*_common(report, line, language), *score) for line in lines_of(report) for score in _scores(line)]
         _sheet(book, bold, _label("file_scores", language), _head((*_COMMON, *_SCORE), language), long)
+        if report.after.promises:
+            _sheet(book, bold, _label("promises", language)[:31], _head(_PROMISED, language), _promised(report, say))
         notes = book.add_worksheet(_label("file_notes", language))
         notes.set_column(0, 0, 100)
         for row, note in enumerate((*report.points, *report_words.DEFINITIONS, *report.notes)):
@@ -142,6 +145,18 @@ def _common(report: Report, line: Line, language: Language) -> tuple[Cell, ...]:
     )
 
 
+def _promised(report: Report, say: Callable[[Phrase], str]) -> list[tuple[Cell, ...]]:
+    """A line a promise."""
+    found = []
+    for one in report.after.promises:
+        told = one.commitment
+        found.append((
+            told.commune, say(told.commune_name), say(told.label), told.responsible, told.due.isoformat(),
+            say(told.price) if told.price else "", say(one.standing),
+        ))  # fmt: skip
+    return found
+
+
 def _figures(line: Line, language: Language) -> tuple[Cell, ...]:
     shown = line.figures
     if shown is None:
@@ -171,7 +186,7 @@ def _head(names: Sequence[str], language: Language) -> list[str]:
 
 
 def _label(name: str, language: Language) -> str:
-    return render(report_words.LABELS[name], language)
+    return render({**report_words.LABELS, **report_after.LABELS}[name], language)
 
 
 def harmless(cell: Cell) -> Cell:

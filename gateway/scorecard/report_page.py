@@ -18,7 +18,7 @@ from gateway.config import Language
 from gateway.errors import Told
 from gateway.menus.rating import SCORES
 from gateway.menus.wording import render
-from gateway.scorecard import report_words, tallies
+from gateway.scorecard import report_after, report_words, tallies
 from gateway.scorecard.report import Report
 from gateway.scorecard.results import ServiceResult
 from gateway.scorecard.tallies import Change, Figures
@@ -70,7 +70,7 @@ def page(report: Report, language: Language) -> Page:
     results = report.results
     round_ = report_words.title_of(results.number)
     names = [say(name) for name in results.communes.values()]
-    label = {key: say(words) for key, words in report_words.LABELS.items()}
+    label = {key: say(words) for key, words in (*report_words.LABELS.items(), *report_after.LABELS.items())}
     running = " · ".join((label["title"], ", ".join(names), say(round_)))
     style = _style() + _margins(running)
     html = _templates().get_template("report.html").render(
@@ -88,6 +88,8 @@ def page(report: Report, language: Language) -> Page:
         palette=PALETTE,
         bar=bar,
         shares=shares,
+        day=partial(report_words.day, language=language),
+        after=report.after,
         compare=compare,
         first_round=results.number == 1,
     )  # fmt: skip

@@ -100,9 +100,7 @@ def count(db: Connection, within: Collection[str] | None = None) -> int:
     return db.scalar(select(func.count()).select_from(rounds).where(_has_part(within))) or 0
 
 
-def listed(
-    db: Connection, minimum: int, first: int, size: int, within: Collection[str] | None = None
-) -> list[Listed]:
+def listed(db: Connection, minimum: int, first: int, size: int, within: Collection[str] | None = None) -> list[Listed]:
     """So many rounds after skipping the `first` ones: those that are open, then the others, the newest first.
 
     `within`: what they are in these communes, without the others.

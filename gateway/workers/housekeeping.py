@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, sele
 from gateway.comments.comments import mix
 from gateway.config import Settings
 from gateway.forums import forums
-from gateway.models import rollups
+from gateway.models import editions, rollups
+from gateway.models.audit import audit_log
 from gateway.models.broadcasts import broadcasts
 from gateway.models.callers import callers
 from gateway.models.comments import Verdict, comments
@@ -27,16 +28,21 @@ from gateway.models.messages import Kind, State, inbound, messages, receipts
 from gateway.models.pace import periods
 from gateway.models.polls import polls
 from gateway.models.promises import checks
+from gateway.models.staff import staff_sessions
+from gateway.models.staff_sessions import KEPT as LOGIN_DAYS
 from gateway.models.store import Store
 from gateway.models.uploads import KEPT, uploads
 
 RECEIPT_DAYS = 7
+AUDIT_DAYS = 2 * 365
 PERIOD_DAYS = 60
 """Longer than the longest period of a task: one that was done is never taken for missed."""
 COMMENT_DAYS = 60
 """A comment waits at least so long; then nobody will read it."""
 TALK = timedelta(days=1)
 assert TALK > SESSION  # a session that may still be on the line keeps its row
+FOLLOWED = timedelta(hours=1)
+"""So long an edition lies after the next one was made: who began just then names it by now."""
 STEP = 500
 """Rows a transaction."""
 BREATH = 0.005
@@ -103,10 +109,16 @@ def rules(settings: Settings, now: datetime) -> tuple[Rule, ...]:
         _rows(f"callers not heard of for {settings.caller_months} months", callers, idle),
         _rows(f"comments that nobody read, after {COMMENT_DAYS} days", comments, unread,
               {"verdict": Verdict.TURNED_DOWN, "words": None, "words_key": None, "decided": today}),
+        Rule("editions of the menus that no talk uses any more, after an hour",
+             lambda db: len(editions.unused(db, now - FOLLOWED)),
+             lambda store: _remove_editions(store, now - FOLLOWED)),
         _rows("talks, after a day", conversations, conversations.c.touched < now - TALK),
         _rows("files brought to the panel, after an hour", uploads, uploads.c.brought <= now - KEPT),
+        _rows(f"logins in browsers, {LOGIN_DAYS.days} days after they were used", staff_sessions,
+              staff_sessions.c.seen <= now - LOGIN_DAYS),
         _rows(f"receipts of messages not known, after {RECEIPT_DAYS} days", receipts,
               receipts.c.received < ago(RECEIPT_DAYS)),
+        _rows("entries of the audit log, after two years", audit_log, audit_log.c.at < ago(AUDIT_DAYS)),
         _rows(f"the clock's notes, after {PERIOD_DAYS} days", periods, periods.c.done < ago(PERIOD_DAYS)),
     )  # fmt: skip
 
@@ -171,6 +183,17 @@ def _rows(name: str, table: Table, which: ColumnElement[bool], change: Mapping[s
 def _forget_replies(store: Store, now: datetime, kept: timedelta) -> int:
     with store.write() as db:
         return forums.forget_replies(db, now, kept)
+
+
+def _remove_editions(store: Store, before: datetime) -> int:
+    """One by one: an edition of a whole country is some megabytes."""
+    with store.read() as db:
+        found = editions.unused(db, before)
+    for edition in found:
+        with store.write() as db:
+            editions.remove(db, [edition])
+        time.sleep(BREATH)
+    return len(found)
 
 
 def _months_before(day: date, months: int) -> date:

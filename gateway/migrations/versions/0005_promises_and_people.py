@@ -288,6 +288,10 @@ def upgrade() -> None:
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("checks", sa.Text(), server_default=sa.text("('')"), nullable=False))
 
+    with op.batch_alter_table("council_replies", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("commitment", sa.Integer(), nullable=True))
+        batch_op.create_foreign_key(batch_op.f("fk_council_replies_commitment"), "commitments", ["commitment"], ["id"])
+
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(
             "ix_messages_unconfirmed",
