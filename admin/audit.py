@@ -36,7 +36,8 @@ from gateway.models.volunteers import volunteers
 log = structlog.get_logger()
 
 QUIET = frozenset({
-    "admin.broadcasts_count", "admin.polls_count", "admin.information_count",  # they count while somebody types, and change nothing
+    # they count while somebody types, and change nothing
+    "admin.broadcasts_count", "admin.polls_count", "admin.information_count", "admin.forums_count",
     # respondents are counted by volunteer and day; an entry would tell the minute in which each was recorded
     "admin.record_save", "admin.record_undo",
 })  # fmt: skip

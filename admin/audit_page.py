@@ -127,9 +127,7 @@ def _wanted(settings: Settings, who: str, kind: str, day: date | None) -> Iterat
         yield c.at < begins + timedelta(days=1)
 
 
-def _entries(
-    db: Connection, wanted: Sequence[ColumnElement[bool]], number: int, wording: Wording
-) -> list[Entry]:
+def _entries(db: Connection, wanted: Sequence[ColumnElement[bool]], number: int, wording: Wording) -> list[Entry]:
     c = audit_log.c
     newest = select(audit_log, staff.c.name.label("who")).outerjoin(staff, staff.c.id == c.member).where(*wanted)
     rows = db.execute(newest.order_by(c.id.desc()).offset((number - 1) * PAGE).limit(PAGE)).all()

@@ -179,7 +179,6 @@ KINDS: Mapping[str, Words] = {
     "issues": _("Issues of groups"),
     "information": _("Information"),
     "comments": _("Comments"),
-    "places": _("Places"),
     "weekly": _("Weekly tallies"),
     "council": _("Replies of councils"),
     "volunteers": _("Volunteers"),

@@ -59,6 +59,7 @@ def add_routes(
     def tell(commitment: int) -> Response:
         entry = request.form.get("entry", 0, type=int)
         with store.write() as db:
+            found(db, commitment)
             told = notices.told_of(db, commitment, history(db, commitment)).get(entry)
             made = told.id if told else notices.draft(db, settings, commitment, entry, me(), now())
         if made is None:

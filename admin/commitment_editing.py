@@ -63,6 +63,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     def edited(commitment: int) -> Response | tuple[str, int]:
         form, moment = Form.sent(), now()
         with store.write() as db:
+            found(db, commitment)
             editing.hold(db, table, commitment)
             old = found(db, commitment)
             choice = Choice.known(db, wording(settings), moment, old.forum)

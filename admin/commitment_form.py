@@ -10,7 +10,7 @@ from flask import request
 from sqlalchemy import Connection
 
 from admin import scope
-from admin.commitment_words import said, said_of_money
+from admin.commitment_words import LAST_ID, said, said_of_money
 from admin.tallies import programme
 from admin.wording import Wording
 from gateway.config import LANGUAGES, Settings
@@ -52,7 +52,7 @@ class Choice:
         own = scope.mine(db)
         communes = {one.code: one.name for one in programme(db) if own is None or one.code in own}
         past = [one for one in forums.listed(db, now, past=True, size=FORUMS) if not one.cancelled]
-        asked = forums.find(db, also) if also is not None else None
+        asked = forums.find(db, also) if also is not None and 0 < also <= LAST_ID else None
         if asked and asked.id not in {one.id for one in past}:
             past.append(asked)
         held = {str(one.id): one for one in past if one.code in communes}

@@ -89,7 +89,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             options = choice(db, row)
             inside = _inside(db, contact, options)
             details, errors = form.details(options, agreed=row.source in BY_PHONE)
-            choices: editing.Choices = {"role": ROLES, "commune": options.communes, "language": SPOKEN, "groups": options.groups}
+            choices: editing.Choices = {
+                "role": ROLES, "commune": options.communes, "language": SPOKEN, "groups": options.groups,
+            }  # fmt: skip
             errors = errors or editing.meanwhile(Form.of(row, inside).fields, form.fields, choices)
             if not errors:
                 contacts.change(db, contact, details)
@@ -101,13 +103,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         flash(_("The contact was changed.").msgid)
         return redirect(url_for("admin.contacts"))
 
-    @panel.post("/contacts/<int:contact>/number", endpoint="contacts_number")
-    def number(contact: int) -> str:  # an answer to the form itself: it stands in no address, and in no history
-        with store.read() as db:
-            row = found(db, contact)
-        return numbered(keys, row, row.name, url_for("admin.contacts_one", contact=contact))
-
-    _add_removal(panel, store, keys, today)
+    _add_deeds(panel, store, keys, today)
 
 
 def _inside(db: Connection, contact: int, options: Choice) -> list[tuple[int, str]]:
@@ -116,7 +112,13 @@ def _inside(db: Connection, contact: int, options: Choice) -> list[tuple[int, st
     return [(group, name) for group, name in inside if str(group) in options.groups]
 
 
-def _add_removal(panel: Blueprint, store: Store, keys: Keys, today: Callable[[], date]) -> None:
+def _add_deeds(panel: Blueprint, store: Store, keys: Keys, today: Callable[[], date]) -> None:
+    @panel.post("/contacts/<int:contact>/number", endpoint="contacts_number")
+    def number(contact: int) -> str:  # an answer to the form itself: it stands in no address, and in no history
+        with store.read() as db:
+            row = found(db, contact)
+        return numbered(keys, row, row.name, url_for("admin.contacts_one", contact=contact))
+
     @panel.get("/contacts/<int:contact>/remove", endpoint="contacts_remove")
     def ask(contact: int) -> str:
         with store.read() as db:

@@ -59,7 +59,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             page, pages = pages_of(its.members)
             return render_template(
                 "admin/group.html",
-                version=editing.digest({"name": its.name}), group=its, lines=lines(db, keys, Wanted(group=group), (page - 1) * PAGE), page=page, pages=pages,
+                group=its, lines=lines(db, keys, Wanted(group=group), (page - 1) * PAGE), page=page, pages=pages,
+                version=editing.digest({"name": its.name}),
                 uses=groups.uses(db, group, now()), errors=errors, number=number,
                 name=its.name if name is None else name,
             )  # fmt: skip

@@ -23,6 +23,7 @@ from gateway.models.store import Store
 from gateway.phones import scrub
 from gateway.promises import notices
 
+LAST_ID = 2**31 - 1
 PAGE = 30
 """Replies a page."""
 
@@ -76,12 +77,14 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     @panel.post("/weekly/replies/<int:reply>/read", endpoint="weekly_read")
     def read(reply: int) -> Response:
         with store.write() as db:
-            if not mark_read(db, reply, current_user.member.id):
+            if reply > LAST_ID or not mark_read(db, reply, current_user.member.id):
                 abort(404)
         return redirect(url_for("admin.weekly_replies"))
 
     @panel.post("/weekly/replies/<int:reply>/pass", endpoint="weekly_pass")
     def pass_on(reply: int) -> Response:
+        if reply > LAST_ID:
+            abort(404)
         with store.write() as db:
             there = notices.passed_on(db, [reply]).get(reply)
             made = there.id if there else notices.pass_on(db, settings, reply, current_user.member.id, now())

@@ -21,7 +21,9 @@ Choices = Mapping[str, Mapping[Any, Phrase]]
 """What the values of fields stand for, by field."""
 
 FIELD = "version"
-MEANWHILE = _("Somebody else changed this meanwhile. Below the fields stands what is there now; save again to replace it.")
+MEANWHILE = _(
+    "Somebody else changed this meanwhile. What is there now stands below the fields; save again to replace it."
+)
 NOTHING = _("(nothing)")
 
 
@@ -37,9 +39,7 @@ def hold(db: Connection, table: Table, key: Any) -> None:
     db.execute(select(column).where(column == key).with_for_update())
 
 
-def meanwhile(
-    now: Mapping[str, Any], typed: Mapping[str, Any], choices: Choices | None = None
-) -> dict[str, Phrase]:
+def meanwhile(now: Mapping[str, Any], typed: Mapping[str, Any], choices: Choices | None = None) -> dict[str, Phrase]:
     """What somebody else changed since the form was shown, by field; {} where nobody did, or to what was typed.
 
     `now`: what stands there, as the form would show it.

@@ -35,7 +35,7 @@ _ = Words
 
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
-    """`/admin/forums/new?like=<id>`, `/admin/forums/<id>/edit`."""
+    """`/admin/forums/new?like=<id>`, `/admin/forums/<id>/edit`, `/admin/forums/count`."""
 
     @panel.get("/forums/new", endpoint="forums_new")
     def empty() -> str:
@@ -70,6 +70,43 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         flash(_("The forum is a draft. Look through what is said, then ask for approval.").msgid)
         return to_one(made)
 
+    @panel.post("/forums/count", endpoint="forums_count")
+    def count() -> str:
+        form = Form.sent()
+        with store.read() as db:
+            forum = form.forum(Choice.known(db), settings, now())
+        told = [] if form.errors else sentences(forum, settings)
+        return render_template("admin/forum_count.html", sentences=told, words=SPOKEN)
+
+    def form_page(
+        form: Form, choice: Choice, forum: Forum | None = None, editing: Forum | None = None, version: str | None = None
+    ) -> str:
+        seen, planned = None, []
+        if forum is not None:
+            with store.read() as db:
+                texts = forum_words.invitation(forum, settings.zone)
+                said = Plan(Kind.INVITATION, title_of(forum, settings), texts, forum.audience, expires=forum.starts)
+                seen = preview(db, settings, said, now())[0]
+                planned = plan(forum, settings.zone, hours.next_possible(now(), settings.zone, pause(db)))
+        return render_template(
+            "admin/forum_form.html",
+            version=version or (digest(Form.of(editing, settings).fields) if editing else ""),
+            form=form, editing=editing, communes=choice.communes.items(), groups=choice.groups.items(),
+            reminders=TIMES.items(), words=SPOKEN, forum=forum, seen=seen, planned=planned, names=TIMES,
+            skipped=SKIPPED,
+            sentences=sentences(forum, settings) if forum else [],
+            against=[complained(one, wording(settings)) for one in seen.complaints if one.wrong is not Wrong.NOBODY]
+            if seen else [],
+        )  # fmt: skip
+
+    _add_change(panel, store, settings, now, form_page)
+
+
+def _add_change(
+    panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime], form_page: Callable[..., str]
+) -> None:
+    """`/admin/forums/<id>/edit`."""
+
     @panel.route("/forums/<int:forum_id>/edit", methods=["GET", "POST"], endpoint="forums_edit")
     def edit(forum_id: int) -> Response | str | tuple[str, int]:
         with store.read() as db:
@@ -97,24 +134,3 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         except NotNow as problem:
             flash(WHY[problem.why].msgid)
         return to_one(forum_id)
-
-    def form_page(
-        form: Form, choice: Choice, forum: Forum | None = None, editing: Forum | None = None, version: str | None = None
-    ) -> str:
-        seen, planned = None, []
-        if forum is not None:
-            with store.read() as db:
-                texts = forum_words.invitation(forum, settings.zone)
-                said = Plan(Kind.INVITATION, title_of(forum, settings), texts, forum.audience, expires=forum.starts)
-                seen = preview(db, settings, said, now())[0]
-                planned = plan(forum, settings.zone, hours.next_possible(now(), settings.zone, pause(db)))
-        return render_template(
-            "admin/forum_form.html",
-            version=version or (digest(Form.of(editing, settings).fields) if editing else ""),
-            form=form, editing=editing, communes=choice.communes.items(), groups=choice.groups.items(),
-            reminders=TIMES.items(), words=SPOKEN, forum=forum, seen=seen, planned=planned, names=TIMES,
-            skipped=SKIPPED,
-            sentences=sentences(forum, settings) if forum else [],
-            against=[complained(one, wording(settings)) for one in seen.complaints if one.wrong is not Wrong.NOBODY]
-            if seen else [],
-        )  # fmt: skip

@@ -14,14 +14,14 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask_login import current_user
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 from werkzeug.wrappers import Response
 
 from admin import providers, rights, scope
 from admin.messages import KINDS
 from admin.wording import Value
 from gateway.bulk.broadcasts import may_approve
-from gateway.config import Settings
+from gateway.config import FLOOR, Settings
 from gateway.forums.facts import named
 from gateway.menus.phrases import Name, Words
 from gateway.models.answers import OVERALL, answers
@@ -48,6 +48,8 @@ UNINVITED = timedelta(days=14)
 """So long before it a forum is told to which nobody is invited yet."""
 AHEAD = timedelta(days=7)
 """So long before it a pause is told."""
+ENOUGH = 2000
+"""Among so many ratings there are enough phones, if at all."""
 MOST = 5
 """So many things of a kind stand by themselves; of more it says how many they are."""
 
@@ -283,16 +285,13 @@ def ratings(db: Connection, asked: Asked) -> Figure | None:
     """Ratings in the open rounds since Monday, where at least as many phones gave them as may be told of."""
     monday = asked.today - timedelta(days=asked.today.weekday())
     of = round_communes.c
-    here = (answers.c.commune == of.commune) & (answers.c.round_id == of.round_id) & (answers.c.day >= monday)
-    given = (
-        select(func.count().label("n"))
-        .select_from(round_communes)
-        .join(answers, here)
-        .where(of.open, answers.c.indicator == OVERALL, *asked.among(of.commune))
-    )
-    some = given.with_only_columns(answers.c.phone).distinct().limit(asked.settings.min_raters).subquery()
-    enough = (db.scalar(select(func.count()).select_from(some)) or 0) >= asked.settings.min_raters
-    return Figure(_("Ratings since Monday (n)"), db.scalar(given) if enough else None, "admin.tallies")
+    still_open = select(of.commune, of.round_id).where(of.open, *asked.among(of.commune))
+    # by commune and round, as the index has them: a day is found without looking at all that was ever answered
+    here = tuple_(answers.c.commune, answers.c.round_id).in_(still_open)
+    since = (here, answers.c.day >= monday, answers.c.indicator == OVERALL)
+    some = set(db.scalars(select(answers.c.phone).where(*since).limit(ENOUGH)))
+    enough = len(some) >= max(asked.settings.min_raters, FLOOR)
+    return Figure(_("Ratings since Monday (n)"), _count(db, *since) if enough else None, "admin.tallies")
 
 
 def written(db: Connection, asked: Asked) -> Figure | None:

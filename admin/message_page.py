@@ -1,4 +1,4 @@
-"""One message: where it comes from, what it waits for, what became of it, who decided about it; its number on request."""
+"""One message: its origin, what it waits for, what became of it, who decided about it; its number on request."""
 
 from __future__ import annotations
 
@@ -87,8 +87,9 @@ def _broadcast(db: Connection, row: Row[Any]) -> Any:
     author, approver = staff.alias(), staff.alias()
     b = broadcasts.c
     columns = (b.id, b.title, b.stage, b.approved, author.c.name.label("author"), approver.c.name.label("approver"))
-    joined = select(*columns).outerjoin(author, author.c.id == b.author).outerjoin(approver, approver.c.id == b.approver)
-    return db.execute(joined.where(b.id == row.broadcast)).first()
+    named = select(*columns).outerjoin(author, author.c.id == b.author)
+    named = named.outerjoin(approver, approver.c.id == b.approver)
+    return db.execute(named.where(b.id == row.broadcast)).first()
 
 
 def _decisions(db: Connection, message: str) -> Sequence[tuple[Row[Any], dict[str, Any]]]:
@@ -98,5 +99,3 @@ def _decisions(db: Connection, message: str) -> Sequence[tuple[Row[Any], dict[st
     mine = select(audit_log, staff.c.name.label("who")).outerjoin(staff, staff.c.id == c.member)
     rows = db.execute(mine.where(c.deed.in_(DEEDS), about).order_by(c.id))
     return [(row, json.loads(row.details)) for row in rows]
-
-

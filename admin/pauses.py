@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from admin import audit
 from gateway.config import Settings
 from gateway.menus.phrases import Words
+from gateway.models.editions import publish
 from gateway.models.installation import pause, set_pause
 from gateway.models.store import Store
 
@@ -71,6 +72,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             return page, 422
         with store.write() as db:
             set_pause(db, days)
+            publish(db, now())  # the menu tells no figure in it
         audit.tell(first=days[0], last=days[1])
         log.info("panel.pause", member=current_user.member.id, first=days[0].isoformat(), last=days[1].isoformat())
         flash(_("The pause is set.").msgid)
@@ -81,6 +83,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         must_be_admin()
         with store.write() as db:
             set_pause(db, None)
+            publish(db, now())
         log.info("panel.pause_ended", member=current_user.member.id)
         flash(_("There is no pause any more.").msgid)
         return redirect(url_for("admin.pause"))

@@ -53,7 +53,8 @@ WIDE = frozenset(
         "rounds_publish", "rounds_published", "rounds_unpublish",
         "rounds_services", "rounds_service", "rounds_service_new", "rounds_service_made", "rounds_service_named",
         "rounds_service_switched", "rounds_service_comments",
-        "rounds_question", "rounds_question_made", "rounds_question_worded", "rounds_question_up", "rounds_question_away",
+        "rounds_question", "rounds_question_made", "rounds_question_worded", "rounds_question_up",
+        "rounds_question_away",
         "issues_import", "issues_brought", "issues_look", "issues_taken_in", "issues_dropped",
         "contacts_import", "contacts_brought", "contacts_look", "contacts_taken_in", "contacts_dropped",
     )

@@ -216,10 +216,10 @@ def _of_broadcasts(db: Connection, which: ColumnElement[bool]) -> Mapping[int, C
     b, found = broadcasts.c, dict[int, Codes]()
     rows = db.execute(select(b.id, b.audience, b.forum, b.commitment).where(which)).all()
     of_groups = _of_groups(db) if rows else {}
-    of_forums = {forum: code for forum, code in db.execute(select(forums.c.id, forums.c.commune))} if rows else {}
+    of_forums = {row.id: row.commune for row in db.execute(select(forums.c.id, forums.c.commune))} if rows else {}
     promised = {row.commitment for row in rows if row.commitment}
     promises = select(commitments.c.id, commitments.c.commune).where(commitments.c.id.in_(promised))
-    of_promises = {one: code for one, code in db.execute(promises)} if promised else {}
+    of_promises = {row.id: row.commune for row in db.execute(promises)} if promised else {}
     for row in rows:
         audience = Audience.from_json(row.audience)
         codes: set[str | None] = {*audience.communes, *audience.councils}

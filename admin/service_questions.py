@@ -89,7 +89,8 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime], chan
             is_asked = question in rated.being_asked(db, service_id)
         values = _texts(row)
         return render_template(
-            "admin/question.html", version=editing.digest(values), service=service, name=name_of(service), question=row, typed=typed or values,
+            "admin/question.html", version=editing.digest(values),
+            service=service, name=name_of(service), question=row, typed=typed or values,
             errors=errors or {}, words=SPOKEN, is_asked=is_asked, text=Name(*kept(row, "text").values()),
         )  # fmt: skip
 

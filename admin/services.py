@@ -68,16 +68,8 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
 
     @panel.post("/services/<service_id>", endpoint="rounds_service_named")
     def named(service_id: str) -> Response | tuple[str, int]:
-        def rename(db: Connection) -> dict[str, Phrase]:
-            editing.hold(db, services, service_id)
-            before = _names(found(db, service_id))
-            errors = editing.meanwhile(before, request.form)
-            if not errors:
-                rated.rename(db, service_id, wording(), now())
-                audit.tell(before=before["name-en"], after=wording().names["en"])
-            return errors
-
-        return change(service_id, rename, _("The names are changed, in menus from the next call on."))
+        done = _("The names are changed, in menus from the next call on.")
+        return change(service_id, lambda db: _rename(db, service_id, now()), done)
 
     @panel.post("/services/<service_id>/switch", endpoint="rounds_service_switched")
     def switched(service_id: str) -> Response | tuple[str, int]:
@@ -128,6 +120,16 @@ def add_routes(panel: Blueprint, store: Store, now: Callable[[], datetime]) -> N
 
     service_questions.add_routes(panel, store, now, change)
     service_comments.add_routes(panel, store, now, change)
+
+
+def _rename(db: Connection, service_id: str, now: datetime) -> dict[str, Phrase]:
+    editing.hold(db, services, service_id)
+    before = _names(found(db, service_id))
+    errors = editing.meanwhile(before, request.form)
+    if not errors:
+        rated.rename(db, service_id, wording(), now)
+        audit.tell(before=before["name-en"], after=wording().names["en"])
+    return errors
 
 
 def _names(row: Any) -> dict[str, str]:

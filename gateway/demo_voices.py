@@ -44,8 +44,8 @@ class _Raised:
 RAISED: Sequence[_Raised] = (
     _Raised("No fees are posted at the commune office", "Commune council", 0, 700, ((Solved.FULLY, 580, "A board"),)),
     _Raised("The road to the school floods", "District", 1, 640, ((Solved.PARTLY, 420, "Two culverts of five"),)),
-    _Raised("No toilet for girls at the primary school", "School director", 2, 600, ((Solved.PARTLY, 390, "Site chosen"),
-            (Solved.FULLY, 120, "Built"))),
+    _Raised("No toilet for girls at the primary school", "School director", 2, 600,
+            ((Solved.PARTLY, 390, "Site chosen"), (Solved.FULLY, 120, "Built"))),
     _Raised("The health centre closes at three", "Health centre", 2, 520, ((Solved.PARTLY, 400, "Open until four"),)),
     _Raised("The well of the village is dry from March on", "Commune council", 3, 480),
     _Raised("Birth certificates take two months", "One-window office", 0, 300, ((Solved.PARTLY, 100, "Three weeks"),)),

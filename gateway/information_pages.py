@@ -31,8 +31,8 @@ def add_routes(public: Blueprint, store: Store, today: Callable[[], date], page:
         with store.read() as db:
             found = _with_pages(db, fold(wanted))
             return page(
-                "results_information.html", is_demo(db), wanted=wanted, found=found[:MOST], more=len(found) > MOST,
-                shown=_valid(db, "", today()),
+                "results_information.html", is_demo(db), at_list=True, wanted=wanted, found=found[:MOST],
+                more=len(found) > MOST, shown=_valid(db, "", today()),
             )  # fmt: skip
 
     @public.get("/information/<commune>", endpoint="information_of")
@@ -40,7 +40,7 @@ def add_routes(public: Blueprint, store: Store, today: Callable[[], date], page:
         with store.read() as db:
             name = dict(_communes(db, commune)).get(commune) or abort(404)
             shown = _valid(db, commune, today()) + _valid(db, "", today())
-            return page("results_information.html", is_demo(db), name=name, commune=commune, shown=shown)
+            return page("results_information.html", is_demo(db), at_list=True, name=name, shown=shown)
 
 
 def _valid(db: Connection, commune: str, day: date) -> list[tuple[pages.Page, Name, Name, Name]]:

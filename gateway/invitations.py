@@ -14,6 +14,8 @@ from gateway.models.staff import MEMBER, Member, choose_password, invitations, s
 from gateway.privacy import Keys
 
 KEPT = timedelta(days=7)
+BYTES = 20
+"""Of a token: nobody guesses it, and it can be read out if need be."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def invite(
     derived from it: the answer to the first click never reaches the screen.
     """
     name = " ".join(name.split())
-    token = keys.derived(f"panel invitation {by} {form} {name}")
+    token = keys.derived(f"panel invitation {by} {form} {name}")[: 2 * BYTES]
     try:
         logins.add(db, name, role, codes)
     except logins.Refused as refusal:
@@ -51,7 +53,7 @@ def renew(db: Connection, keys: Keys, member_id: int, by: int, now: datetime) ->
     name: str | None = db.scalar(select(staff.c.name).where(staff.c.id == member_id, _WAITS))
     if name is None:
         return None
-    token = secrets.token_hex(32)
+    token = secrets.token_hex(BYTES)
     _keep(db, keys, token, member_id, by, now)
     return name, token
 

@@ -5,6 +5,7 @@ Addresses stay the same for ever: a commune's code and its own count of rounds. 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from gateway.config import FLOOR, Settings
 from gateway.menus.wording import render
 from gateway.models.installation import is_demo
 from gateway.models.store import Store
+from gateway.promises import checks
+from gateway.promises.told import told as promises_told
 from gateway.scorecard import publishing, tallies
 from gateway.scorecard.publishing import Published, Reader
 from gateway.scorecard.results import Results, ServiceResult
@@ -87,7 +90,8 @@ def blueprint(settings: Settings, store: Store, now: Callable[[], datetime] = ut
             round_, results = told
             response = page(
                 "result.html", is_demo(db), round=round_, results=results, others=others, scale=SCALE,
-                minimum=max(settings.min_raters, FLOOR), marks=marks,
+                minimum=max(settings.min_raters, FLOOR), marks=marks, promises=promises_told(db, commune, today()),
+                definition=checks.DEFINITION, say=functools.partial(render, language=wording().language),
             )  # fmt: skip
         return _kept(response)
 

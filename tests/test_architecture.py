@@ -101,8 +101,8 @@ STOREYS = (
     ("gateway.menus", "gateway.providers", "gateway.models", "gateway.migrations"),
     (),  # whatever is not named here: the conversation, the workers, rounds, tallies, places
     ("gateway.webhooks", "gateway.pages", "admin"),
-    ("gateway.demo", "gateway.demo_information", "gateway.demo_people", "gateway.demo_promises", "gateway.demo_voices", "gateway.terminal",
-     "gateway.checks", "gateway.up", "gateway.commands", "gateway.cli"),
+    ("gateway.demo", "gateway.demo_information", "gateway.demo_people", "gateway.demo_promises", "gateway.demo_voices",
+     "gateway.terminal", "gateway.checks", "gateway.up", "gateway.commands", "gateway.cli"),
 )  # fmt: skip
 """From the ground up. `create_app` (the package itself) wires all of them and stands on top."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from admin.audit_words import KINDS, SENTENCES, kind_of
 from gateway import create_app
 from gateway.bulk import broadcasts as bulk
 from gateway.bulk.letters import Audience
-from gateway.contacts import contacts, groups
+from gateway.contacts import contacts
 from gateway.contacts.contacts import Details
 from gateway.models import audit as model
 from gateway.models import staff
@@ -128,14 +128,17 @@ def test_every_deed_of_an_address_has_a_sentence_of_its_own() -> None:
     from admin.broadcast_deeds import DEEDS as OF_BROADCASTS
     from admin.forum_deeds import DEEDS as OF_FORUMS
 
-    wanted = {f"admin.broadcasts_do {deed}" for deed in OF_BROADCASTS} | {f"admin.forums_do {deed}" for deed in OF_FORUMS}
+    wanted = {f"admin.broadcasts_do {deed}" for deed in OF_BROADCASTS} | {
+        f"admin.forums_do {deed}" for deed in OF_FORUMS
+    }
     assert wanted <= SENTENCES.keys()
 
 
 @on_one_database
 def test_every_thing_of_an_address_has_a_name_or_is_kept_as_it_is(app: Flask) -> None:
     args = {
-        arg for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint.startswith("admin.")
+        arg for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and rule.endpoint.startswith("admin.")
         for arg in rule.arguments
     }  # fmt: skip
     secret = {"token", "sitting", "upload"}
@@ -156,7 +159,9 @@ def test_what_is_done_stands_in_the_log_with_who_and_when(
     told = {"name": "Opening hours", "people": 1, "parts": 1}
     assert last(installation) == ("Sokha", "admin.broadcasts_do", {"broadcast": made, "deed": "approve"}, told, 302)
     page_text = log(dara)
-    assert "23 Nov 2026, 12:00 Sokha approved the broadcast “Opening hours”. Ta Phou · People: 1 · Parts: 1" in page_text
+    assert (
+        "23 Nov 2026, 12:00 Sokha approved the broadcast “Opening hours”. Ta Phou · People: 1 · Parts: 1" in page_text
+    )
     assert page_text.index("approved the broadcast") < page_text.index("Sokha logged in.")  # the newest first
 
 
@@ -243,7 +248,10 @@ def test_commands_are_the_operators(installation: Installation, dara: Browser) -
 
     from gateway.cli import cli
 
-    environment = {"DATA_DIR": str(installation.settings.data_dir), "DATABASE_URL": installation.settings.database_url or ""}
+    environment = {
+        "DATA_DIR": str(installation.settings.data_dir),
+        "DATABASE_URL": installation.settings.database_url or "",
+    }
     for command in (["staff", "add", "Chan", "--role", "staff"], ["staff", "reset", "Chan"], ["purge"]):
         ran = CliRunner().invoke(cli, command, env=environment)
         assert ran.exit_code == 0, ran.output

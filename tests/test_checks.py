@@ -118,7 +118,7 @@ class TestOpening:
         village.at_time(A_DAY, 0, 0)
         assert look(village) == {"opened": 1}
         check = check_of(village, made)
-        assert (check.opened, check.until) == (village.now.date(), village.now.date() + timedelta(days=60))
+        assert (check.opened, check.until) == (village.now.date(), village.now.date() + timedelta(days=59))
         assert village.at.keys.has_round(check.key)
         assert look(village) == {}
 
@@ -168,7 +168,7 @@ class TestOpening:
 class TestClosing:
     def test_is_after_sixty_days(self, village: Village) -> None:
         made = asked(village)
-        village.at_time(60 * A_DAY, 23, 59)
+        village.at_time(59 * A_DAY, 23, 59)
         assert look(village) == {}
         village.at_time(A_DAY, 0)
         assert look(village) == {"closed": 1}
@@ -179,11 +179,11 @@ class TestClosing:
 
     def test_makes_counts_of_the_answers_and_removes_them(self, village: Village) -> None:
         made = asked(village)
-        for n in range(12):
+        for n in range(16):
             says(village, n, 1 + n % 4, who=1 + n % 4)
         close(village, made)
         assert rows(village) == []
-        assert json.loads(check_of(village, made).counts) == {"said": [3, 3, 3, 3], "female": 6}
+        assert json.loads(check_of(village, made).counts) == {"said": [4, 4, 4, 4], "female": 8}
         with village.at.store.read() as db:
             assert not db.execute(select(conversations).where(conversations.c.checks != "")).all()
             # who may still be on the line keeps the provider's session, and nothing else
@@ -341,14 +341,17 @@ class Family(RuleBasedStateMachine):
     )
     def calls_and_presses(self, phone: int, steps: Sequence[str], again: bool) -> None:
         self.calls += 1
-        talks, typed = self.village.at.conversations(), ("1", *steps)
+        self.village.at.clock.forward(minutes=11)  # no call is taken up again
+        talks, typed = self.village.at.conversations(), ("1", *steps[: self._play(phone, steps)])
         for end in range(len(typed) + 1):
             for _ in range(2 if again else 1):
                 talks.ussd(UssdStep("simulator", f"c{self.calls}", number(phone), path=typed[:end]))
-        self._play(phone, steps)
 
-    def _play(self, phone: int, steps: Sequence[str]) -> None:
-        """The list of two, one's question, who, the other one's question; `0` is back, wrong digits do nothing."""
+    def _play(self, phone: int, steps: Sequence[str]) -> int:
+        """The list of two, one's question, who, the other one's question; `0` is back, wrong digits do nothing.
+
+        Returns after how many steps the call ended, or left the list.
+        """
         where, who, mine = ["list"], None, set[int]()
         chosen = 0
         told: str | None = None  # as whom the talk's answers are kept
@@ -361,12 +364,12 @@ class Family(RuleBasedStateMachine):
             mine.add(check)
             self.kept[phone, check, who] = choice
 
-        for key in steps:
+        for pressed, key in enumerate(steps, 1):
             at = where[-1]
             if key == "0":
                 where.pop()
-                if not where:  # the menu: nothing below leads back here
-                    return
+                if not where:
+                    return pressed
                 if where[-1] in ("first", "who", "list"):
                     who = None
             elif at == "list" and key in "12":
@@ -382,7 +385,7 @@ class Family(RuleBasedStateMachine):
                 if key == "5":
                     for check in mine:
                         self.kept.pop((phone, check, None), None)
-                    return
+                    return pressed
                 who = told = WHO[int(key) - 1]
                 for check in mine:
                     if (phone, check, None) in self.kept:
@@ -390,7 +393,8 @@ class Family(RuleBasedStateMachine):
                 where.append("second")
             elif at == "second" and key in "1234":
                 answered(3 - chosen, int(key))
-                return
+                return pressed
+        return len(steps)
 
     def _let_go(self, phone: int, mine: set[int], told: str) -> None:
         for check in mine:
@@ -400,11 +404,8 @@ class Family(RuleBasedStateMachine):
 
     @invariant()
     def what_is_kept_is_what_was_said(self) -> None:
-        found = {
-            (row.phone, row.check_id, row.who): row.choice
-            for row in self.village.at.store.read().__enter__().execute(select(check_answers))
-        }
         with self.village.at.store.read() as db:
+            found = {(row.phone, row.check_id, row.who): row.choice for row in db.execute(select(check_answers))}
             keys = dict(row.tuple() for row in db.execute(select(checks.c.id, checks.c.key)))
         expected = {
             (self.village.at.keys.phone(keys[check], number(phone)), check, who): choice

@@ -17,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from gateway import demo_promises
 from gateway.bulk import broadcasts as bulk
 from gateway.bulk.letters import Audience
 from gateway.models import editions
@@ -327,6 +328,17 @@ def test_the_figures_of_the_documents_come_out_of_what_was_entered(village: Vill
     assert (added.beneficiaries, added.female) == (1600, 976)
 
 
+def test_the_demonstration_shows_the_same_figures(village: Village) -> None:
+    at = village.at
+    answered = [closed_round(village), village.at.open_round()]
+    with at.store.write() as db:
+        demo_promises.seed(db, at.settings, COMMUNES, answered, TODAY, at.clock.now)
+        added, after = (plans.totals(db, Wanted(round_id=one)) for one in answered)
+    assert (added.actions, added.plans, added.all_done) == (16, 4, True)
+    assert [(one.name, one.amount) for one in added.paid] == [("local", 4257_33), ("UNDEF", 8000_00)]
+    assert all(after.standings.values())  # one of each state at least
+
+
 STANDINGS = list(Standing)
 PROMISES = st.lists(
     st.tuples(
@@ -343,8 +355,8 @@ PROMISES = st.lists(
 def test_totals_are_what_a_recount_finds(village: Village, drawn: list[tuple[Any, ...]]) -> None:
     at = village.at
     with at.store.write() as db:
-        for one in (commitment_sources, commitment_changes, table):
-            db.execute(one.delete())
+        for rows in (commitment_sources, commitment_changes, table):
+            db.execute(rows.delete())
     answered = _a_round(village)
     kept = []
     for place, (code, in_round, standing, currency, more, paid, people) in enumerate(drawn):

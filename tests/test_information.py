@@ -121,6 +121,7 @@ written = st.one_of(
 @settings(deadline=None, max_examples=200, database=None)
 @given(page=written)
 @example(page=("km", "ខ្មែរ" * 200))
+@example(page=("km", " ".join(["ខ" * 35] * 5)))  # few parts, but a screen each
 @example(page=("en", "x" * 443))
 @example(page=("en", "x " * 900))
 def test_any_text_fits_with_nothing_lost_or_is_refused_with_how_much_to_cut(page: tuple[Language, str]) -> None:
@@ -175,7 +176,7 @@ def test_what_is_too_long_is_refused_with_the_count_in_its_language(installation
         ({"valid_until": TODAY - timedelta(days=1)}, {"valid_until": Flaw.ENDS_FIRST}),
         ({"valid_until": TODAY}, {}),
         ({"about": About.BUDGET}, {"commune": Flaw.NO_COMMUNE}),
-        ({"words": {"en": tuple("abcdef")}}, {"words-en": words.Flaw.LENGTH}),
+        ({"words": {"en": ("birth", "a")}}, {"words-en": words.Flaw.LENGTH}),
         ({"words": {"en": ("aa", "bb", "cc", "dd", "ee", "ff")}}, {"words-en": Flaw.MANY_WORDS}),
         ({"body": {**FEE.body, "en": "Façade, â, naïve: 5 é"}}, {}),  # what GSM-7 lacks loses its accent
     ],

@@ -21,7 +21,7 @@ from gateway.models import staff
 from gateway.models.broadcasts import broadcasts
 from gateway.models.installation import set_pause
 from gateway.models.messages import Kind
-from gateway.models.promises import Standing, checks
+from gateway.models.promises import Standing, check_answers, checks
 from gateway.models.promises import commitments as table
 from gateway.models.releases import council_replies
 from gateway.promises import commitments, money, rules
@@ -259,6 +259,17 @@ def test_of_what_does_not_exist_it_says_so(panel: Browser, path: str) -> None:
     assert panel.get(f"/admin/commitments/{path}").status_code == 404
 
 
+def test_of_what_does_not_exist_nothing_is_done(panel: Browser, village: Village) -> None:
+    add(village)
+    for number in ("9", "99999999999999999999"):
+        for path in ("edit", "standing", "shown", "tell", "remove"):
+            there = f"/admin/commitments/{number}/{path}"
+            fields = {"do": "keep", "standing": "done", "day": "2026-11-23", "entry": "1"}
+            assert panel.send("/admin/commitments/1", there, **fields).status_code in (404, 422), there
+        assert panel.send("/admin/commitments/1", f"/admin/weekly/replies/{number}/pass").status_code == 404
+        assert panel.get(f"{NEW}?forum={number}").status_code == 200
+
+
 # lists --------------------------------------------------------------------------------------------
 
 
@@ -464,6 +475,19 @@ def test_a_council_sees_how_its_promises_stand_and_what_villagers_said(council: 
     with village.at.store.write() as db:
         set_pause(db, (TODAY, TODAY + timedelta(days=9)))
     assert "62%" not in council.read(PROMISES)
+
+
+def test_a_figure_that_still_moves_is_for_staff_alone(council: Browser, panel: Browser, village: Village) -> None:
+    made = add(village)
+    check(village, made, None, closed=False)
+    with village.at.store.write() as db:
+        answers = [{"check_id": 1, "rater": bytes([n] * 16), "phone": bytes([n] * 16), "choice": n % 2 + 1}
+                   for n in range(12)]  # fmt: skip
+        db.execute(check_answers.insert(), answers)
+    assert "Villagers say 50% yes of 12" in panel.read(f"/admin/commitments/{made}")
+    page = council.read(PROMISES)
+    assert "Villagers say: not shown" in page
+    assert "12" not in page.replace("23 Dec", "")
 
 
 def test_a_council_sees_and_does_nothing_of_what_is_staffs(council: Browser, village: Village) -> None:

@@ -140,6 +140,20 @@ def test_it_shows_every_sentence_with_its_parts_and_what_goes_when_before_anythi
         assert label in page
 
 
+def test_what_is_said_is_counted_while_one_types(panel: Browser, village: Village) -> None:
+    page = "/admin/forums/new"
+    typed = FIELDS | {"venue-en": "old school behind the pagoda of the village of Ta Srei by the river"}
+    answer = panel.send(page, "/admin/forums/count", **typed)
+    assert 'data-counted="said"' in answer.text
+    assert "RCEDO: Ta Phou forum on services" in text(answer)
+    assert "2/2" in text(answer)  # where the second part begins
+    assert "Costs 2 times as much as one part." in text(answer)
+    unfinished = panel.send(page, "/admin/forums/count", **typed | {"starts": ""})
+    assert unfinished.status_code == 200
+    assert "each message stands here as it is sent" in text(unfinished)
+    assert rows(village) == 0
+
+
 def test_it_is_kept_as_a_draft_and_goes_out_when_a_second_person_approves(
     panel: Browser,
     second: Browser,

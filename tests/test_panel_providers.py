@@ -99,7 +99,7 @@ def test_each_provider_tells_how_it_does_and_what_waits(two: Browser, installati
         "23 Nov 2026, 11:59 africastalking Left alone said of [number]: strange –",
         "23 Nov 2026, 11:58 africastalking Left alone Our account at the provider is empty. –",
         "23 Nov 2026, 11:10 africastalking In use again –",
-        "23 Nov 2026, 11:00 africastalking Left alone The provider is down; it is tried again. 31 messages by simulator",
+        "23 Nov 2026, 11:00 africastalking Left alone The provider is down; it is tried again. 31 messages by simul",
     ]
     assert [page.find(line) for line in told] == sorted(page.find(line) for line in told)
     assert all(line in page for line in told)
@@ -111,7 +111,7 @@ def test_each_provider_tells_how_it_does_and_what_waits(two: Browser, installati
     [
         (Reason.NO_BALANCE, "Fill up the account at the provider."),
         (Reason.SETUP, "The operator mends the account or the settings"),
-        (Reason.THROTTLED, "the operator sets a lower rate"),
+        (Reason.THROTTLED, "If it goes on, the operator sets a lower rate"),
         (Reason.GATEWAY_DOWN, "It is tried again by itself."),
     ],
 )

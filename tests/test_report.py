@@ -608,7 +608,7 @@ def test_a_report_says_what_was_promised_what_it_costs_and_what_became_of_it(hou
         assert line in whole
     assert "សកម្មភាពអាទិភាព 16 ក្នុងផែនការ 4 បានធ្វើរួចទាំងអស់។" in words_of(as_html(read(house, *COMMUNES), "km"))
     one = words_of(as_html(read(house, PONLEY), "en"))
-    assert "4 priority actions in 1 plans" in one
+    assert "Priority actions: 4, all done." in one
     assert "Well 1 " not in one  # another commune's
     with zipfile.ZipFile(io.BytesIO(as_xlsx(read(house, *COMMUNES), "en"))) as book:
         assert "Well 15" in book.read("xl/sharedStrings.xml").decode()

@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import update
 
 import gateway
 from gateway import create_app
 from gateway.menus.wording import catalogue
 from gateway.models.installation import mark_demo, set_pause
+from gateway.models.promises import Standing, checks
+from gateway.promises.commitments import Commitment, set_standing
+from gateway.promises.commitments import add as add_commitment
 from gateway.wording import CATALOGUES
 from tests.conftest import COMMUNES, Installation
 from tests.test_panel import PASSWORD, Browser, add, text
@@ -267,3 +271,44 @@ def test_everything_is_said_in_khmer_with_its_values_and_nothing_is_left_over() 
     assert set(khmer) == said
     for english, translated in khmer.items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", translated)), english
+
+
+# what was promised --------------------------------------------------------------------------------
+
+
+@on_one_database
+def test_what_was_promised_stands_below_with_what_villagers_say(
+    programme: Programme,  # noqa: F811
+    reader: Browser,
+    clock: time_machine.Traveller,
+) -> None:
+    """Figures of a check that closed, a week after it did; nothing of it in a pause."""
+    house = programme.house
+    day = date(2026, 11, 30)
+    well = {"km": "ជួសជុលអណ្តូង", "en": "Repair the well"}
+    with house.store.write() as db:
+        for activity, shown in ((well, True), ({"km": "លាក់", "en": "Hidden"}, False)):
+            one = Commitment(id=0, commune=TA_PHOU, activity=activity, responsible="x", due=day, shown=shown)
+            made = add_commitment(db, house.settings, one, None, house.clock.now)
+            if shown:
+                set_standing(db, made, Standing.DONE, day, "", None, house.clock.now)
+                frozen = json.dumps({"said": [21, 5, 8, 3], "female": 17})
+                db.execute(checks.insert().values(
+                    commitment=made, opened=day, until=day, closed=date(2026, 12, 1), counts=frozen
+                ))  # fmt: skip
+    page = reader.read(f"{ONE}?lang=en")
+    assert "What was promised Repair the well , by 30 Nov 2026 Council: done; villagers: 62% yes of 34" in page
+    assert "(partly 5, no 8, do not know 3; female 17) Villagers' share: of those who said" in page
+    assert "Hidden" not in page
+    khmer = reader.read(ONE)
+    assert "ជួសជុលអណ្តូង , មុន" in khmer
+    assert "ឃុំ៖ រួចហើយ អ្នកភូមិ៖ 62% ថាធ្វើហើយ ក្នុង 34 នាក់ (ខ្លះ 5 ទេ 8 មិនដឹង 3។ ស្រី 17)" in khmer
+    with house.store.write() as db:
+        db.execute(update(checks).values(closed=date(2026, 12, 2)))
+    early = reader.read(f"{ONE}?lang=en")
+    assert "Council: done" in early
+    assert "villagers" not in early
+    with house.store.write() as db:
+        set_pause(db, (date(2026, 12, 10), date(2026, 12, 12)))
+    clock.move_to(at("2026-12-11 09:00"))
+    assert "Repair the well" not in reader.read(f"{ONE}?lang=en")

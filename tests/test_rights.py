@@ -32,9 +32,10 @@ OWN = {
     "admin.factor_seen", "admin.kept", "admin.kept_drop",
 }  # fmt: skip
 """What every login may open."""
-COUNCIL = OWN | {"admin.council", "admin.council_round", "admin.council_reply"}
+COUNCIL = OWN | {"admin.council", "admin.council_round", "admin.council_reply", "admin.council_promises"}
 ADMIN_ALONE = {
-    "admin.audit",
+    "admin.audit", "admin.places_join", "admin.places_switch", "admin.places_import", "admin.places_brought",
+    "admin.places_look", "admin.places_taken_in", "admin.places_dropped",
     "admin.logins", "admin.logins_add", "admin.logins_reset", "admin.logins_end", "admin.pause_set", "admin.pause_end",
     "admin.logins_one", "admin.logins_change", "admin.logins_invite", "admin.logins_withdraw", "admin.logins_out",
     "admin.logins_deed_seen",

@@ -160,13 +160,16 @@ class Thief:
         found = []
         for source, tables in self.tables.items():
             office = [
-                row for row in tables["answers"] if (row["service_id"], row["indicator"]) == ("office", "overall")
+                row["score"]
+                for row in tables["answers"]
+                if (row["service_id"], row["indicator"]) == ("office", "overall")
             ]
+            given = office or [row["choice"] for row in tables["check_answers"]]
             for side, key in (("callers", "key"), ("contacts", "phone")):
                 people = [hashes[row[key]] for row in tables[side] if hashes.get(row[key]) in scores]
                 for shift in range(-3, 4):
-                    pairs = [(n, office[i + shift]) for i, n in enumerate(people) if 0 <= i + shift < len(office)]
-                    right = sum(scores[number] == row["score"] for number, row in pairs)
+                    pairs = [(n, given[i + shift]) for i, n in enumerate(people) if 0 <= i + shift < len(given)]
+                    right = sum(scores[number] == said for number, said in pairs)
                     if right * 2 > len(people):
                         found.append(f"{source}: by the order of {side} {right} of {len(people)} are right")
         return found

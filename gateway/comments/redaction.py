@@ -75,6 +75,7 @@ _ORDINARY = """
     the their there they this to too very was we were what when where why with you your mati yobol sms khmer cambodia
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december commune office health centre center primary
+    aphoeng ban bat chas haoy khnhom khum kom krou mean min mondol neak nih orkun ot penh pet pel som seva sala te yeung
 """
 """Words with a capital letter that are no names: beginnings of sentences, days, months, services."""
 _KHMER = re.compile("[\u1780-\u17ff]")

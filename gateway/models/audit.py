@@ -77,7 +77,5 @@ def blotted(value: Any) -> Any:
             return value
 
 
-_NUMBER = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?P<day>\d{4}-\d\d-\d\d)|\d(?:[\s().\-/]{0,3}\d){7,})(?![A-Za-z0-9])"
-)
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?:(?P<day>\d{4}-\d\d-\d\d)|\d(?:[\s().\-/]{0,3}\d){7,})(?![A-Za-z0-9])")
 """Stricter than the log's `scrub`: a name or a title may lose a long number that is none of a phone."""

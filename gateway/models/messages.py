@@ -331,5 +331,6 @@ def listed(
 ) -> Sequence[Row[Any]]:
     """So many messages, in one state or in all, the newest first, after skipping the `first` ones."""
     here = true() if within is None else messages.c.broadcast.in_(within)
-    statement = select(messages).where(here).order_by(messages.c.created.desc(), messages.c.id).offset(first).limit(size)
+    statement = select(messages).where(here).order_by(messages.c.created.desc(), messages.c.id)
+    statement = statement.offset(first).limit(size)
     return db.execute(statement if state is None else statement.where(messages.c.state == state)).all()

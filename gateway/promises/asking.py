@@ -84,7 +84,7 @@ def begin(store: Store, keys: Keys, settings: Settings, commitment: int, now: da
         promise = find(db, commitment, to_change=True)
         if promise is None:
             return None
-        until = today + LASTS
+        until = today + LASTS - timedelta(days=1)
         check = asked.open_check(db, keys, commitment, today, until, now)
         if check is not None:
             _draft_sms(db, settings, promise, check, until, now)

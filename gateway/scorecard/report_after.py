@@ -15,8 +15,9 @@ from gateway.comments import comments
 from gateway.comments.comments import Approved
 from gateway.information import made, pages, reads
 from gateway.menus.phrases import Name, Phrase, Words
+from gateway.models.concerns import Solved
 from gateway.models.promises import Standing
-from gateway.promises import checks, plans
+from gateway.promises import checks, issues, plans
 from gateway.promises.checks import CheckFigures
 from gateway.promises.facts import Commitment, Wanted, listed
 from gateway.promises.money import said
@@ -80,7 +81,7 @@ def after(db: Connection, round_id: int, communes: Collection[str], first: date,
     return After(
         plans.totals(db, wanted),
         tuple(Promised(one, checks.public_figures(db, one.id, today)) for one in listed(db, wanted=wanted)),
-        None,
+        _solved(db, communes, last.year, today),
         tuple(comments.approved(db, first, last, communes)),
         _readings(db, communes, first),
     )
@@ -93,21 +94,37 @@ def _readings(db: Connection, communes: Collection[str], since: date) -> tuple[t
     return tuple((Name(titles[page]["km"], titles[page]["km-Latn"], titles[page]["en"]), times) for page, times in read)
 
 
+def _solved(db: Connection, communes: Collection[str], year: int, today: date) -> Words | None:
+    """DOMAIN.md, table, row 8: `6 fully and 25 partly solved of 50 issues: 62%`."""
+    of_year = issues.shares_of(db, issues.Wanted(within=communes), today)
+    found = next((one for one in of_year if one.year == year), None)
+    if found is None:
+        return None
+    return _(
+        "In {year}: {fully} fully and {partly} partly solved of {all} issues that groups raised: {percent}%.",
+        year=str(year), fully=str(found.counts.get(Solved.FULLY, 0)), partly=str(found.counts.get(Solved.PARTLY, 0)),
+        all=str(found.listed), percent=str(found.percent),
+    )  # fmt: skip
+
+
 def _actions(totals: Totals) -> list[Words]:
     if not totals.actions:
         return []
-    many = {"actions": str(totals.actions), "plans": str(totals.plans)}
+    many, plan = str(totals.actions), str(totals.plans)
+    actions = (
+        _("{actions} priority actions in {plans} plans", actions=many, plans=plan)
+        if totals.plans > 1
+        else _("Priority actions: {actions}", actions=many)
+    )
     if totals.all_done:
-        return [_("{actions} priority actions in {plans} plans, all done.", **many)]
+        return [_("{actions}, all done.", actions=actions)]
     standings = {one.name.lower(): str(totals.standings[one]) for one in Standing}
-    return [
-        _(
-            "{actions} priority actions in {plans} plans: {done} done, {under_way} under way, {planned} planned,"
-            " {dropped} dropped.",
-            **many,
-            **standings,
-        )
-    ]
+    told = _(
+        "{actions}: {done} done, {under_way} under way, {planned} planned, {dropped} dropped.",
+        actions=actions,
+        **standings,
+    )
+    return [told]
 
 
 def _money(totals: Totals) -> list[Words]:

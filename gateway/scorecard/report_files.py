@@ -147,7 +147,7 @@ def _common(report: Report, line: Line, language: Language) -> tuple[Cell, ...]:
 
 def _promised(report: Report, say: Callable[[Phrase], str]) -> list[tuple[Cell, ...]]:
     """A line a promise."""
-    found = []
+    found: list[tuple[Cell, ...]] = []
     for one in report.after.promises:
         told = one.commitment
         found.append((
