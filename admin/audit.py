@@ -44,7 +44,7 @@ QUIET = frozenset({
 """Forms that leave no entry."""
 LOOKED_THROUGH = frozenset({
     "admin.forums_made", "admin.forums_edit", "admin.forums_move", "admin.forums_told", "admin.polls_made",
-    "admin.information_made", "admin.information_edited", "admin.commitments_made", "admin.commitments_edited",
+    "admin.commitments_made", "admin.commitments_edited", "admin.information_made", "admin.information_edited",
 })  # fmt: skip
 """Forms that show first what they would do, and do it by the button `do=keep`."""
 
@@ -65,13 +65,19 @@ NAMES_OF: Mapping[str, tuple[Column[Any] | tuple[Column[Any], ...], ColumnElemen
     "page_id": (information.c.title, information.c.id),
 }
 """What a thing is called, by the name of the address's argument. The last one of an address wins."""
-KEPT = frozenset(NAMES_OF) - {"upload"} | {"commune", "deed", "message", "reply", "comment"}
+_REFUSED, _CONFLICT = 400, 409
+KEPT = frozenset(NAMES_OF) - {"upload"} | {"commune", "deed", "message", "reply", "comment", "entry"}
 """The arguments of an address that are kept: no secret is among them."""
 
 
 def tell(**details: Any) -> None:
     """Adds to the entry of this request: `name`, and what else is worth telling (`audit_words.DETAILS`)."""
     g.setdefault("told", {}).update(details)
+
+
+def refused() -> None:
+    """What this request asks for was not done, though its answer leads on as if it were: it says so in a flash."""
+    g.refused = True
 
 
 def note_who_is_in() -> None:
@@ -97,14 +103,16 @@ def begin(store: Store, now: Callable[[], datetime]) -> None:
 
 def end(store: Store, now: Callable[[], datetime], response: Response) -> None:
     """How it went."""
-    told = g.get("told", {})
+    told, status = g.get("told", {}), response.status_code
+    if g.get("refused") and status < _REFUSED:
+        status = _CONFLICT
     try:
         if "entry" in g:
             with store.write() as db:
-                note_end(db, g.entry, response.status_code, {**g.named, **told})
+                note_end(db, g.entry, status, {**g.named, **told})
         elif request.method == "POST" and request.endpoint in rights.OPEN and (came_in := _came_in(told)) is not None:
             with store.write() as db:
-                note(db, request.endpoint, now(), member=came_in[0], details=came_in[1], status=response.status_code)
+                note(db, request.endpoint, now(), member=came_in[0], details=came_in[1], status=status)
     except DatabaseDown as error:  # what was done is done: its entry stays as begun
         log.warning("panel.audit_unfinished", error=type(error).__name__)
 

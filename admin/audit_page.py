@@ -12,8 +12,10 @@ from flask import Blueprint, abort, render_template, request
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from admin.audit_words import ACCESS, DETAILS, KINDS, REFUSED, SENTENCES, STRANGER
+from admin.commitment_words import STANDINGS
 from admin.contact_form import ROLES as CONTACT_ROLES
 from admin.contact_lines import wording_for
+from admin.issue_words import STATES
 from admin.login_words import CALLED
 from admin.messages import DECISIONS
 from admin.wording import SPOKEN, Wording
@@ -31,7 +33,14 @@ PAGE = 50
 """Entries a page."""
 OPERATOR = "operator"
 """In the address: deeds by command."""
+_SAID: Mapping[str, Words] = {
+    **CALLED,
+    **{str(one): words for one, words in STANDINGS.items()},
+    **{str(one): words for one, words in STATES.items()},
+}
 VALUES: Mapping[str, Mapping[str, Words]] = {
+    "before": _SAID,
+    "after": _SAID,
     "role": {**CALLED, **{str(role): words for role, words in CONTACT_ROLES.items()}},
     "decision": {name: decision.button for name, decision in DECISIONS.items()},
     "languages": {str(one): words for one, words in SPOKEN.items()},

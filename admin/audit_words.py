@@ -104,6 +104,7 @@ SENTENCES: Mapping[str, Words] = {
     "admin.commitments_removed": _("{who} removed the commitment {name}."),
     "admin.commitments_shown": _("{who} showed or hid the commitment {name}."),
     "admin.commitments_standing": _("{who} noted how far the commitment {name} is."),
+    "admin.commitments_asked": _("{who} ended the question whether the commitment {name} was kept."),
     "admin.commitments_tell": _("{who} wrote what came of the commitment {name}."),
     "admin.information_made": _("{who} wrote the page of information {name}."),
     "admin.information_edited": _("{who} changed the page of information {name}."),

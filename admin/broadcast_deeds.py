@@ -64,6 +64,7 @@ def add_routes(
                 if found(db, broadcast).stage != target:
                     return shown(broadcast, problem.complaints), 422
             flash(_("This was done already. Nothing is done twice.").msgid)  # a second click, or the way back
+            audit.refused()
         else:
             log.info("panel.broadcast", broadcast=broadcast, deed=deed, member=current_user.member.id)
             flash(done.msgid)

@@ -140,8 +140,11 @@ def found(db: Connection, broadcast: int) -> Row[Any]:
 
 
 def is_own(row: Row[Any]) -> bool:
-    """Whether staff wrote it by themselves: what a forum or a poll says is changed there."""
-    return row.kind in bulk.CHOSEN and row.forum is None and row.poll is None
+    """Whether its words are changed here: what a forum or a poll says is changed there.
+
+    What asks about a promise was written by the clock, and staff mend it.
+    """
+    return row.kind in (*bulk.CHOSEN, Kind.CHECK) and row.forum is None and row.poll is None
 
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
@@ -154,7 +157,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             "admin/broadcast_form.html", form=form, row=row, groups=chosen.groups.items(),
             errors={one.about: said(one, wording) for one in complaints or []}, communes=chosen.communes.items(),
             told=bool(row and bulk.plan_of(row).audience.told),
-            kinds=[(str(one), KINDS[one]) for one in bulk.CHOSEN], default=settings.default_language,
+            kinds=[(str(one), KINDS[one]) for one in ([Kind.CHECK] if _asks(row) else bulk.CHOSEN)],
+            default=settings.default_language,
             known=[f"{{{name}}}" for name in placeholders.KNOWN], **_counted(db, settings, form),
         )  # fmt: skip
 
@@ -189,8 +193,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         with store.write() as db:
             row = own(db, broadcast)
             plan, complaints = form.plan(settings, choice(db))
-            told = bulk.plan_of(row).audience.told  # of a promise: no form shows them, and none loses them
-            plan = replace(plan, audience=replace(plan.audience, told=told))
+            plan = _as_promised(row, plan)
             twice = row.editor == current_user.member.id and bulk.plan_of(row) == plan  # a second click
             if not complaints and not twice:
                 complaints = _change(db, settings, broadcast, plan, version(), now())
@@ -209,12 +212,16 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             said = {one: strays.cost(text).cheaper or text for one, text in plan.texts.items() if one == wish}
             if _change(db, settings, broadcast, replace(plan, texts={**plan.texts, **said}), version(), now()):
                 flash(_("Somebody changed this meanwhile. Look at it again before you go on.").msgid)
+                audit.refused()
         return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
 
     @panel.post("/broadcasts/<int:broadcast>/copy", endpoint="broadcasts_copy")
     def copy(broadcast: int) -> Response:
         with store.write() as db:
-            plan = replace(bulk.plan_of(own(db, broadcast)), start=None, expires=None)
+            row = own(db, broadcast)
+            # a copy of what asks about a promise does not ask: no answer to it would be counted
+            kind = Kind.ANNOUNCEMENT if _asks(row) else Kind(row.kind)
+            plan = replace(bulk.plan_of(row), kind=kind, start=None, expires=None)
             made, _complaints = _keep_new(db, settings, plan, secrets.token_hex(8), now())
         return redirect(url_for("admin.broadcasts_edit", broadcast=made))
 
@@ -226,6 +233,17 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
     def own(db: Connection, broadcast: int) -> Row[Any]:
         row = found(db, broadcast)
         return row if is_own(row) else abort(404)
+
+
+def _as_promised(row: Row[Any], plan: Plan) -> Plan:
+    """A plan with what no form shows, and none loses: who was told of the forum, that it asks about a promise."""
+    kind = Kind.CHECK if _asks(row) else plan.kind
+    return replace(plan, kind=kind, audience=replace(plan.audience, told=bulk.plan_of(row).audience.told))
+
+
+def _asks(row: Row[Any] | None) -> bool:
+    """Whether it asks about a promise."""
+    return row is not None and row.kind == Kind.CHECK
 
 
 def counted(db: Connection, settings: Settings, texts: Texts, audience: Audience) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
+import structlog
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -15,20 +16,28 @@ from gateway.config import Settings
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.promises import Standing
 from gateway.models.store import Store
-from gateway.promises import commitments, notices
+from gateway.privacy import Keys
+from gateway.promises import asking, commitments, notices
+from gateway.promises.checks import going
 from gateway.promises.facts import history
 from gateway.text import western_digits
 
 _ = Words
+log = structlog.get_logger()
 
 NOTE = 300
 """Characters of a note on how far something is."""
 
 
 def add_routes(
-    panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime], shown: Callable[..., str]
+    panel: Blueprint,
+    store: Store,
+    settings: Settings,
+    keys: Keys,
+    now: Callable[[], datetime],
+    shown: Callable[..., str],
 ) -> None:
-    """`POST /admin/commitments/<id>/standing`, `…/shown`, `…/tell`, `…/remove`; `shown` is the page of one."""
+    """`POST /admin/commitments/<id>/standing`, `…/shown`, `…/asked`, `…/tell`, `…/remove`; `shown`: the page of one."""
 
     def to_one(commitment: int) -> Response:
         return redirect(url_for("admin.commitments_one", commitment=commitment))
@@ -53,6 +62,16 @@ def add_routes(
             found(db, commitment)
             commitments.show(db, commitment, wish, now())
         flash((_("Villagers see it in the menu now.") if wish else _("Villagers see it no more.")).msgid)
+        return to_one(commitment)
+
+    @panel.post("/commitments/<int:commitment>/asked", endpoint="commitments_asked")
+    def close(commitment: int) -> Response:
+        with store.read() as db:
+            found(db, commitment)
+            check = going(db, commitment)
+        if check is not None and asking.close(store, keys, settings, check, now()):
+            log.info("panel.check_closed", check=check, member=me())
+        flash(_("Villagers are asked no more. What they said became counts, and its key is destroyed.").msgid)
         return to_one(commitment)
 
     @panel.post("/commitments/<int:commitment>/tell", endpoint="commitments_tell")

@@ -37,8 +37,7 @@ FLAWS: Mapping[rules.Flaw, Words] = {
     rules.Flaw.FORUM: _("This forum was not in this commune."),
     rules.Flaw.NO_ACTIVITY: _("Say what is to be done: villagers read it in this language."),
     rules.Flaw.TOO_LONG_FOR_A_SCREEN: _(
-        "Too long for a villager's screen: {n} characters, and {most} fit. Say it shorter; what staff need can stand"
-        " under place or quantity."
+        "Too long for a villager's screen: {n} characters, {most} fit. The rest can stand under place or quantity."
     ),
     rules.Flaw.BRACES: _("No braces here: everybody reads the same."),
     rules.Flaw.EMPTY: _("This is missing."),

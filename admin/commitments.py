@@ -29,6 +29,7 @@ from gateway.menus.wording import render
 from gateway.models.forums import in_each
 from gateway.models.promises import Standing
 from gateway.models.store import Store
+from gateway.privacy import Keys
 from gateway.promises import notices, plans
 from gateway.promises.checks import DEFINITION, figures
 from gateway.promises.commitments import hangs
@@ -82,7 +83,7 @@ class Asked:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable[[], datetime]) -> None:
+def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
     """`/admin/commitments?commune=…&round=…&standing=…&page=…`, the same as a sheet, `/admin/commitments/<id>`."""
 
     def today() -> date:
@@ -143,7 +144,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             )  # fmt: skip
 
     commitment_editing.add_routes(panel, store, settings, now)
-    commitment_deeds.add_routes(panel, store, settings, now, shown)
+    commitment_deeds.add_routes(panel, store, settings, keys, now, shown)
 
 
 def _definition(settings: Settings, words: Wording) -> str:

@@ -132,7 +132,7 @@ def _add_deeds(panel: Blueprint, store: Store, keys: Keys, today: Callable[[], d
             stop = bool(request.form.get("stop"))
             with store.write() as db:
                 gone = contacts.remove(db, contact, stop=today() if stop else None)
-            audit.tell(stop=stop)
+            audit.tell(stop=stop) if gone else audit.refused()
             if gone:  # a second time it is gone already, and that is what was wanted
                 flash(_("The contact was removed.").msgid)
         return redirect(url_for("admin.contacts"))

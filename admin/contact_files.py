@@ -114,6 +114,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         return redirect(url_for("admin.contacts_look", upload=kept))
 
     def too_late() -> Response:
+        audit.refused()
         flash(_("This file was taken in already, or waited too long. Choose it again if it is not in yet.").msgid)
         return redirect(url_for("admin.contacts_import"))
 

@@ -96,7 +96,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             gone = not in_use and group <= LAST_ID and groups.dissolve(db, group)
         if in_use:  # the page says by what
             return group_page(group, {}), 409
-        if gone:  # a second time it is gone already, and that is what was wanted
+        if not gone:
+            audit.refused()
+        else:  # a second time it is gone already, and that is what was wanted
             flash(_("The group is gone; its members are still among the contacts.").msgid)
         return redirect(url_for("admin.contacts_groups"))
 

@@ -43,9 +43,7 @@ def lines(db: Connection, keys: Keys, wanted: Wanted, first: int, size: int = PA
     """So many contacts as staff see them."""
     rows = listed_contacts(db, wanted, first, size)
     inside, seen = groups.groups_of(db, [row.id for row in rows]), groups_seen(db)
-    return [
-        line(keys, row, [one for one in inside.get(row.id, []) if seen is None or one[0] in seen]) for row in rows
-    ]
+    return [line(keys, row, [one for one in inside.get(row.id, []) if seen is None or one[0] in seen]) for row in rows]
 
 
 def line(keys: Keys, row: Row[Any], inside: list[tuple[int, str]]) -> Line:

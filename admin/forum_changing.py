@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from admin.forum_form import Form, measured
-from admin.forum_pages import WHY, found, me, to_one
+from admin.forum_pages import WHY, found, me, refuse, to_one
 from admin.wording import SPOKEN
 from gateway.bulk.complaints import NotPossible
 from gateway.bulk.previews import preview
@@ -34,7 +34,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         with store.read() as db:
             old = found(db, forum_id)
             if not old.is_ahead(now()):
-                flash(WHY[Why.OVER].msgid)
+                refuse(Why.OVER)
                 return to_one(forum_id)
             if request.method == "GET":
                 return change_page(db, old, Form.of(old, settings), None)
@@ -55,7 +55,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         with store.read() as db:
             old = found(db, forum_id)
             if old.cancelled or old.starts <= now():
-                flash(WHY[Why.OVER].msgid)
+                refuse(Why.OVER)
                 return to_one(forum_id)
             if request.method == "GET":
                 return change_page(db, old, None, replace(old, cancelled=True))
@@ -79,7 +79,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
             with store.write() as db:
                 change(db)
         except NotNow as problem:
-            flash(WHY[problem.why].msgid)
+            refuse(problem.why)
             return to_one(forum_id)
         try:
             with store.write() as db:

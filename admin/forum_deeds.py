@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from admin.complaints import said
-from admin.forum_pages import WHY, found, me, to_one, wording
+from admin.forum_pages import found, me, refuse, to_one, wording
 from gateway.bulk.complaints import NotPossible
 from gateway.config import Settings
 from gateway.forums import changes as forum_changes
@@ -44,7 +44,7 @@ def add_routes(
                 doing(db, settings, forum_id, me(), now())
             flash(done.msgid)
         except NotNow as problem:
-            flash(WHY[problem.why].msgid)
+            refuse(problem.why)
         except NotPossible as problem:
             words = wording(settings)
             return shown(forum_id, {"ask": [said(one, words) for one in problem.complaints]}), 422

@@ -14,7 +14,7 @@ from admin import audit, scope
 from admin.complaints import said as complained
 from admin.editing import Choices, digest, meanwhile
 from admin.forum_form import SKIPPED, TIMES, Choice, Form, sentences
-from admin.forum_pages import WHY, found, me, to_one, wording
+from admin.forum_pages import found, me, refuse, to_one, wording
 from admin.wording import SPOKEN
 from gateway.bulk import hours
 from gateway.bulk.complaints import Wrong
@@ -132,5 +132,5 @@ def _add_change(
                 forum_plans.change(db, settings, forum, me(), now())
             flash(_("Kept. The invitation says the same, and needs approval again.").msgid)
         except NotNow as problem:
-            flash(WHY[problem.why].msgid)
+            refuse(problem.why)
         return to_one(forum_id)

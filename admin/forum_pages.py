@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import abort, redirect, url_for
+from flask import abort, flash, redirect, url_for
 from flask_login import current_user
 from sqlalchemy import Connection, select
 from werkzeug.wrappers import Response
 
+from admin import audit
 from admin.wording import Wording, spoken
 from gateway.config import Settings
 from gateway.forums.facts import Forum, find
@@ -43,6 +44,12 @@ def found(db: Connection, forum_id: int) -> Forum:
 def group_names(db: Connection, forum: Forum) -> list[str]:
     """The groups that are invited beside the commune."""
     return list(db.scalars(select(groups.c.name).where(groups.c.id.in_(forum.groups)).order_by(groups.c.name)))
+
+
+def refuse(why: Why) -> None:
+    """Says why something was not done, on the next page and in the audit log."""
+    flash(WHY[why].msgid)
+    audit.refused()
 
 
 def to_one(forum_id: int) -> Response:

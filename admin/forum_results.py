@@ -11,7 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from admin.forum_form import measured
-from admin.forum_pages import WHY, found, me, to_one
+from admin.forum_pages import found, me, refuse, to_one
 from admin.wording import SPOKEN
 from gateway.bulk.previews import Plan, preview, tidy
 from gateway.config import LANGUAGES, Settings
@@ -58,7 +58,7 @@ def add_routes(
                 )
             flash(_("Kept.").msgid)
         except NotNow as problem:
-            flash(WHY[problem.why].msgid)
+            refuse(problem.why)
         return to_one(forum_id)
 
     @panel.get("/forums/<int:forum_id>/outcome", endpoint="forums_outcome")
@@ -79,7 +79,7 @@ def add_routes(
             with store.write() as db:
                 broadcast = forum_results.draft_outcome(db, settings, forum_id, tidy(texts), me(), now())
         except NotNow as problem:
-            flash(WHY[problem.why].msgid)
+            refuse(problem.why)
             return to_one(forum_id)
         return redirect(url_for("admin.broadcasts_one", broadcast=broadcast))
 

@@ -26,6 +26,8 @@ from gateway.menus.phrases import Words
 from gateway.models.broadcasts import Stage
 from gateway.models.messages import Kind
 from gateway.models.store import Store
+from gateway.promises.facts import Wanted
+from gateway.promises.facts import listed as promises
 
 _ = Words
 
@@ -121,7 +123,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
                 forum=forum, title=named(forum.title), venue=named(forum.venue), note=named(forum.note),
                 state=state_of(db, forum, moment), states=STATES, groups=group_names(db, forum),
                 may=_may(db, settings, forum, said, moment), said=said, outcome=outcome,
-                outcome_text=named(forum.outcome),
+                outcome_text=named(forum.outcome), promised=promises(db, wanted=Wanted(forum=forum.id)),
                 chapters=story(db, settings, forum, moment), names=CHAPTERS, points=POINTS, skipped=SKIPPED, now=moment,
                 replies=forums.replies(db, forum_id), sentences=sentences(forum, settings), words=SPOKEN,
                 errors=errors or {}, typed=typed or forum_results.counted(forum),

@@ -83,6 +83,7 @@ def add_routes(
         if errors:
             return page(row, typed, errors), 422
         log.info("panel.login_changed", member=current_user.member.id, of=member, role=typed["role"])
+        audit.tell(communes=typed["commune"])
         if typed["role"] != row.role:
             audit.tell(before=row.role, after=typed["role"])
         flash(_("The login was changed. It holds from the next page that they open.").msgid)

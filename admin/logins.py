@@ -67,7 +67,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             field, words = FLAWS[refusal.flaw]
             return page(422, typed={"name": name, "role": role, "commune": chosen}, errors={field: words})
         log.info("panel.login_added", member=by, role=role)
-        audit.tell(name=" ".join(name.split()), role=role)
+        audit.tell(name=" ".join(name.split()), role=role, communes=chosen)
         return page(given=Given(" ".join(name.split()), link=link(token)))
 
     @panel.post("/logins/<int:member>/invite", endpoint="logins_invite")

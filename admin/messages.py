@@ -205,6 +205,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         log.info("panel.messages", decision=name, count=count, member=current_user.member.id)
         nothing = _("Nothing was changed: this was settled meanwhile, or it is too late to send it.")
         flash((decision.done if count else nothing).msgid)
+        if not count:
+            audit.refused()
         if request.form.get("back") == "one" and len(ids) == 1:
             return redirect(url_for("admin.messages_one", message=ids[0]))
         return redirect(url_for("admin.messages", state=decision.state.value))

@@ -65,7 +65,7 @@ from gateway.models.installation import is_demo, pause
 from gateway.models.staff import Member
 from gateway.models.store import DatabaseDown, Store
 from gateway.privacy import Keys
-from gateway.text import split
+from gateway.text import shown_parts
 from gateway.times import utc_now
 
 _ = Words
@@ -186,7 +186,7 @@ def blueprint(
             return {}
         return {
             "_": words,
-            "in_parts": split,
+            "in_parts": shown_parts,
             "asset": lambda name: url_for("admin.asset", name=files[name].name),
             "demo": demo,
             "handset": demo and settings.is_local,
@@ -238,7 +238,7 @@ def _add_pages(panel: Blueprint, settings: Settings, store: Store, keys: Keys, n
     rounds.add_routes(panel, store, settings, keys, now)
     services.add_routes(panel, store, now)
     forums.add_routes(panel, store, settings, now)
-    commitments.add_routes(panel, store, settings, now)
+    commitments.add_routes(panel, store, settings, keys, now)
     issues.add_routes(panel, store, settings, keys, now)
     broadcasts.add_routes(panel, store, settings, keys, now)
     polls.add_routes(panel, store, settings, keys, now)
@@ -274,7 +274,10 @@ def _add_refusals(panel: Blueprint, store: Store) -> None:
 
     @panel.errorhandler(RequestEntityTooLarge)
     def too_large(_error: RequestEntityTooLarge) -> tuple[str, int]:
-        return render_template("admin/error.html", what="too large", most=contact_files.MOST_BYTES // 1024 // 1024), 413
+        page = str(request.endpoint)
+        again = url_for(page.replace("_brought", "_import")) if page in LARGEST else None
+        most = LARGEST.get(page, contact_files.MOST_BYTES) // 1024 // 1024
+        return render_template("admin/error.html", what="too large", most=most, again=again), 413
 
     @panel.errorhandler(CSRFError)
     def stale(_error: CSRFError) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin import poll_form, scope
+from admin import audit, poll_form, scope
 from admin.poll_form import found
 from admin.wording import SPOKEN
 from gateway.bulk import polls
@@ -87,6 +87,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             found(db, poll_id)
         if polls.close(store, keys, settings, poll_id, now()):
             flash(_("The poll is closed. Nobody can tell any more who voted what.").msgid)
+        else:
+            audit.refused()
         return redirect(url_for("admin.polls_one", poll_id=poll_id))
 
     @panel.post("/polls/<int:poll_id>/result", endpoint="polls_result")

@@ -110,6 +110,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
                 new = publishing.publish(db, settings, round_id, current_user.member.id, now())
         except Unpublishable as refusal:
             flash(WHY[refusal.why].msgid)
+            audit.refused()
             return redirect(url_for("admin.rounds_publish", round_id=round_id))
         if new:
             with store.read() as db:

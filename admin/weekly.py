@@ -13,7 +13,7 @@ from flask_login import current_user
 from sqlalchemy import Connection, Row, func, select
 from werkzeug.wrappers import Response
 
-from admin import council_replies, scope
+from admin import audit, council_replies, scope
 from admin.council_replies import count_unread, is_mine, page_of, read_replies
 from admin.messages import BADLY, STATES, WELL
 from admin.tallies import SCALE, widths
@@ -150,6 +150,8 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
         if outcome not in SAID:
             abort(404)
         flash(SAID[outcome].msgid)
+        if outcome is not Outcome.WRITTEN:
+            audit.refused()
         return redirect(url_for("admin.weekly"))
 
     council_replies.add_routes(panel, store, settings, now)

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import requests
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 PICTURES = Path(__file__).parent / "pictures"
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -21,6 +22,22 @@ DESKTOP: ViewportSize = {"width": 1100, "height": 800}
 SHEET: ViewportSize = {"width": 794, "height": 1123}
 """A4 at 96 dots an inch."""
 PORT = 8765
+PANEL: tuple[tuple[str, str, str, str | None], ...] = (
+    ("home", "", "", None),
+    ("trend", "tallies?commune=010407&by=round", "h1", None),
+    ("beside", "tallies?commune=010407&round=2&against=1", "h1", "en"),
+    ("composer", "broadcasts/new", "fieldset:has(textarea)", None),
+    ("commitments", "commitments", "", "en"),
+    ("information", "information", "", "km"),
+    ("comments", "comments", "", "en"),
+    ("factor", "self/factor", "", "km"),
+)
+"""Name, address, what stands at the top (the page where empty), and the language where it is one only."""
+COMPOSED = {
+    "km": "RCEDO៖ មណ្ឌលសុខភាពបើកដល់ម៉ោង 5 ល្ងាច ចាប់ពី 1 មេសា។ សូមប្រាប់អ្នកជិតខាង។",
+    "en": "RCEDO: the health centre is open until 5 pm from 1 April. Please tell your neighbours",
+}
+TO_TOP = "what => document.querySelector(what).scrollIntoView({behavior: 'instant'})"
 
 
 def main() -> None:
@@ -92,7 +109,32 @@ def take(address: str, folder: Path) -> None:
         for name in ("forums", "broadcasts"):  # the forum of the demonstration, and its invitation
             page.goto(f"{address}/admin/{name}/1")
             page.screenshot(path=PICTURES / f"{name}-en.png")
+        panel(browser, address, password)
         browser.close()
+    for picture in PICTURES.glob("*.png"):  # a screen has few colours: a third of the bytes says the same
+        with Image.open(picture) as image:
+            few = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        few.save(picture, optimize=True)
+
+
+def panel(browser: Browser, address: str, password: str) -> None:
+    """The pages of the staff, each as its name says: the language, and `phone` for the narrow ones."""
+    for language, size in (("en", DESKTOP), ("km", PHONE)):
+        page = browser.new_page(viewport=size)
+        log_in(page, address, password, language)
+        for name, path, begins, only in PANEL:
+            if only not in (None, language):
+                continue
+            page.goto(f"{address}/admin/{path}")
+            if name == "composer":
+                for said, text in COMPOSED.items():
+                    page.fill(f"#text-{said}", text)
+                page.locator("#text-en").press_sequentially(".")
+                page.wait_for_selector('[data-counted="en"] .phone')
+            if begins:
+                page.evaluate(TO_TOP, begins)
+            page.screenshot(path=PICTURES / f"{name}-{language}{'-phone' if size is PHONE else ''}.png")
+        page.close()
 
 
 def log_in(page: Page, address: str, password: str, language: str = "en") -> None:

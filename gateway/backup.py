@@ -22,7 +22,20 @@ from typing import Any, BinaryIO
 from alembic import command
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Date, DateTime, LargeBinary, MetaData, Select, Table, delete, func, select, text, update
+from sqlalchemy import (
+    Connection,
+    Date,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 
 from gateway.config import Settings
 from gateway.errors import Told

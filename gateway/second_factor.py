@@ -45,10 +45,10 @@ def address(settings: Settings, secret: str, name: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"Mati {urlsplit(settings.address).hostname}")
 
 
-def step_of(secret: str, typed: str, now: datetime, after: int = 0) -> int | None:
-    """The step of an app's code, when it is one of now and later than `after`; else None."""
+def step_of(secret: str, typed: str, now: datetime) -> int | None:
+    """The step of an app's code, when it is one of now; else None."""
     code, this, app = digits(typed), int(now.timestamp()) // STEP_SECONDS, pyotp.TOTP(secret)
-    steps = range(max(this - WINDOW, after + 1), this + WINDOW + 1)
+    steps = range(this - WINDOW, this + WINDOW + 1)
     right = [step for step in steps if pyotp.utils.strings_equal(code, app.generate_otp(step))]
     return right[0] if right else None
 
@@ -102,8 +102,7 @@ def use(db: Connection, keys: Keys, member_id: int, typed: str, now: datetime) -
         mine = (staff_codes.c.staff_id == member_id) & (staff_codes.c.code == _hash(keys, member_id, code))
         return db.execute(delete(staff_codes).where(mine)).rowcount == 1
     secret = _secret(db, keys, member_id)
-    last = db.scalar(select(staff.c.factor_step).where(staff.c.id == member_id)) or 0
-    step = step_of(secret, code, now, last) if secret else None
+    step = step_of(secret, code, now) if secret else None
     if step is None:
         return False
     later = update(staff).where(staff.c.id == member_id, staff.c.factor_step < step).values(factor_step=step)

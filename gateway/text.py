@@ -119,6 +119,19 @@ def split(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def shown_parts(text: str) -> list[str]:
+    """The parts of a text as one shows them: a cluster that is cut stands whole in the first part that has some of it.
+
+    The phone joins the parts before anybody reads them, so half a cluster is never seen.
+    """
+    ends, at = list(accumulate(map(len, split(text)))), 0
+    parts = [""] * len(ends)
+    for cluster in clusters(text):
+        parts[next(number for number, end in enumerate(ends) if at < end)] += cluster
+        at += len(cluster)
+    return parts
+
+
 def clusters(text: str) -> list[str]:
     """Cut a text into orthographic clusters: what a reader sees as one sign.
 

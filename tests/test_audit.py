@@ -20,6 +20,9 @@ from gateway.bulk import broadcasts as bulk
 from gateway.bulk.letters import Audience
 from gateway.contacts import contacts
 from gateway.contacts.contacts import Details
+from gateway.forums import plans
+from gateway.forums.facts import Forum
+from gateway.menus.phrases import Name
 from gateway.models import audit as model
 from gateway.models import staff
 from gateway.models.audit import audit_log, note
@@ -172,6 +175,31 @@ def test_what_was_refused_is_marked_as_not_done(installation: Installation, dara
     sokha.send("/admin/contacts/groups", name="CBO")
     assert "Sokha made the group “CBO”. was not done" not in log(dara)
     assert "Sokha made the group “CBO”." in log(dara)
+
+
+def test_what_is_answered_with_why_not_is_not_told_as_done(
+    installation: Installation, dara: Browser, sokha: Browser
+) -> None:
+    """A form that leads on with a sentence on the next page: its status alone would say that it was done."""
+    made = writes(installation)
+    page, deed = f"/admin/broadcasts/{made}", f"/admin/broadcasts/{made}/approve"
+    with installation.store.read() as db:
+        seen = bulk.find(db, made).changed.isoformat()  # type: ignore[union-attr]
+    for status in (302, 409):  # the second is a double click
+        assert sokha.send(page, deed, seen=seen, recipients="1", parts="1").status_code == 302
+        assert last(installation)[4] == status
+    now = installation.clock.now
+    with installation.store.write() as db:
+        planned = Forum(
+            id=0, code=TA_PHOU, commune=Name("", "", ""), title={"en": "health"}, inviter="RCEDO",
+            starts=now + timedelta(days=9), venue={"en": "hall"}, note={}, callback="",
+        )  # fmt: skip
+        forum = plans.plan_forum(db, installation.settings, planned, staff.id_of(db, "Sokha"), now)
+    page = f"/admin/forums/{forum}"
+    assert sokha.send(page, f"{page}/attendance", total="30").status_code == 302
+    assert "This can be done once it has begun." in sokha.read(page)
+    assert last(installation)[1:] == ("admin.forums_attendance", {"forum_id": forum}, {"name": {"en": "health"}}, 409)
+    assert "Sokha noted how many came to the forum “health”. was not done" in log(dara)
 
 
 def test_what_breaks_off_in_the_middle_was_begun(

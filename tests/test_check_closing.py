@@ -28,7 +28,9 @@ from tests.test_after_closing import TA_PHOU, _set, nothing
 from tests.thief import Thief
 from tests.village import Village
 
-RANGE = [f"+85510{i:06}" for i in range(1, 61)]
+RANGE = [f"+85510{i:06}" for i in range(1, 121)]
+JOINED, OTHERS = RANGE[:50], RANGE[50:100]
+"""So many that an order is not right for half of them by chance."""
 A_DAY = timedelta(days=1)
 
 
@@ -56,8 +58,7 @@ class Promised:
                 due=self.village.now.date(),
             )  # fmt: skip
             self.commitment = add(db, self.at.settings, one, self.village.author, self.at.clock.now)
-        joined = RANGE[:14]
-        for number in joined:
+        for number in JOINED:
             self.village.joins(number)
         self.village.at_time(A_DAY)
         assert asking.due(self.at.store, self.at.keys, self.at.settings, self.at.clock.now) == {"opened": 1}
@@ -65,16 +66,16 @@ class Promised:
             row = db.execute(select(broadcasts.c.id).where(broadcasts.c.kind == Kind.CHECK)).one()
             sending.approve(db, self.at.settings, row.id, self.village.approver, self.at.clock.now)
         self.village.post()
-        for n, number in enumerate([*joined, *RANGE[14:30]]):
+        for n, number in enumerate([*JOINED, *OTHERS]):
             self.at.clock.forward(seconds=40)
             choice = chance.randint(1, 4)
-            if number in joined:
+            if number in JOINED:
                 self.village.texts(number, str(choice))
                 self.village.texts(number, "2")
             else:  # more, go on, Ta Phou, the promises; what, and who
                 self.village.dials(number, "9", "1", "3", "1", str(choice), "4")
             self.choices[number] = choice
-            if n == 20:
+            if n == 95:
                 backup.backup(self.at.store, self.at.keys, self.folder / "last week.mati", self.at.clock.now)
         purge(self.at.store, self.at.settings, self.at.clock.now)
         self.at.clock.forward(hours=2)
@@ -88,7 +89,7 @@ class Promised:
             ids = db.scalars(select(messages.c.id).where(messages.c.kind == Kind.ANSWER)).all()
             said = list(db.scalars(select(inbound.c.text)))
             key = db.scalars(select(checks.c.key)).one()
-        assert len(given) == 30
+        assert len(given) == 100
         written = (self.at.settings.keys / f"round-{key}.key").read_bytes().strip()
         self.before = {
             "phone": [row.phone for row in given],

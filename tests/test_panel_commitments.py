@@ -17,14 +17,15 @@ from werkzeug.test import TestResponse
 
 from admin.commitment_words import COLOURS, FLAWS, NOT_MONEY, STANDINGS
 from gateway import logins
+from gateway.bulk.letters import Audience
 from gateway.models import staff
-from gateway.models.broadcasts import broadcasts
+from gateway.models.broadcasts import Stage, broadcasts
 from gateway.models.installation import set_pause
 from gateway.models.messages import Kind
 from gateway.models.promises import Standing, check_answers, checks
 from gateway.models.promises import commitments as table
 from gateway.models.releases import council_replies
-from gateway.promises import commitments, money, rules
+from gateway.promises import asking, commitments, money, rules
 from gateway.promises.checks import CheckFigures, as_counts
 from gateway.promises.commitments import Source
 from gateway.promises.money import Currency
@@ -113,6 +114,7 @@ def test_from_the_page_of_a_forum_its_commune_and_round_are_there_already(panel:
     fill_in(panel, link, forum=str(forum))
     assert (only(village).forum, only(village).round_id) == (forum, answered)
     assert "Promised at Ta Phou: forum on services, 9 Dec 2026" in panel.read("/admin/commitments/1")
+    assert "What was promised A well dug due 1 Feb 2027" in panel.read(f"/admin/forums/{forum}")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_from_the_page_of_a_forum_its_commune_and_round_are_there_already(panel:
         ({"beneficiaries": "-5"}, "beneficiaries", "This cannot be negative."),
         ({"beneficiaries": "some"}, "beneficiaries", "Write a whole number, in digits."),
         ({"activity__km": ""}, "activity-km", "villagers read it in this language"),
-        ({"activity__km": "ក" * 80}, "activity-km", "Too long for a villager's screen: 80 characters, and 54 fit."),
+        ({"activity__km": "ក" * 80}, "activity-km", "Too long for a villager's screen: 80 characters, 54 fit."),
         ({"activity__en": "{name}"}, "activity-en", "No braces here"),
         ({"responsible": ""}, "responsible", "This is missing."),
         ({"commune": "999999"}, "commune", "Choose a commune of the programme."),
@@ -539,3 +541,43 @@ def test_pages_are_whole_in_khmer(panel: Browser, village: Village, plans: int) 
     page = panel.read("/admin/commitments")
     assert "សកម្មភាពអាទិភាព 4 ក្នុងផែនការ 2 ធ្វើរួច 1" in page
     assert "50.33 ដុល្លារ local + 200 ដុល្លារ UNDEF" in page
+
+
+def test_staff_end_the_question_before_its_time(panel: Browser, village: Village) -> None:
+    made = add(village)
+    page, at = f"/admin/commitments/{made}", village.at
+    assert "Ask no more" not in panel.read(page)
+    assert asking.begin(at.store, at.keys, at.settings, made, at.clock.now)
+    assert "Ask no more What villagers said becomes counts" in panel.read(page)
+    for _ in "ab":  # a second click finds it done
+        answer = panel.send(page, f"{page}/asked")
+        assert answer.headers["Location"] == page
+        assert "Villagers are asked no more." in panel.read(page)
+    with at.store.read() as db:
+        assert db.execute(select(checks.c.key, checks.c.closed)).one() == (None, TODAY)
+    assert list(at.settings.keys.glob("round-*.key")) == []
+
+
+def test_what_the_clock_wrote_to_ask_villagers_is_mended_and_still_asks(panel: Browser, village: Village) -> None:
+    """Who asks stands before it; its kind, and who was told of the forum, no form changes."""
+    forum = village.invited()
+    made, at = add(village, forum=forum), village.at
+    assert asking.begin(at.store, at.keys, at.settings, made, at.clock.now)
+
+    def sms() -> Any:
+        with at.store.read() as db:
+            return db.execute(select(broadcasts).where(broadcasts.c.kind == Kind.CHECK)).one()
+
+    before = sms()
+    assert before.stage == Stage.WAITING
+    page = f"/admin/broadcasts/{before.id}"
+    assert "Check of a promise" in panel.read(f"{page}/edit")
+    words = {"text-km": "API៖ ធ្វើឬនៅ? 1=ហើយ 2=ខ្លះ 3=ទេ 4=មិនដឹង", "text-km-Latn": "", "text-en": ""}
+    fields = {"title": "Asked by API", "kind": "announcement", "communes": TA_PHOU, "start": "", "expires": "",
+              "seen": before.changed.isoformat(), **words}  # fmt: skip
+    assert panel.send(f"{page}/edit", **fields).headers["Location"] == page
+    after = sms()
+    assert (after.title, after.stage, after.commitment, after.key) == (
+        "Asked by API", Stage.DRAFT, made, before.key,
+    )  # fmt: skip
+    assert Audience.from_json(after.audience) == Audience(communes=(TA_PHOU,), told=(forum,))

@@ -142,7 +142,7 @@ def test_it_shows_every_sentence_with_its_parts_and_what_goes_when_before_anythi
 
 def test_what_is_said_is_counted_while_one_types(panel: Browser, village: Village) -> None:
     page = "/admin/forums/new"
-    typed = FIELDS | {"venue-en": "old school behind the pagoda of the village of Ta Srei by the river"}
+    typed = FIELDS | {"venue-en": "old school behind the pagoda of Ta Srei, by the river"}
     answer = panel.send(page, "/admin/forums/count", **typed)
     assert 'data-counted="said"' in answer.text
     assert "RCEDO: Ta Phou forum on services" in text(answer)

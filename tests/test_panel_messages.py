@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from gateway import create_app
 from gateway.models.broadcasts import Stage, broadcasts
+from gateway.models.installation import set_pause
 from gateway.models.messages import Draft, Kind, State, messages, write
 from gateway.providers.base import Reason
 from tests.conftest import Installation
@@ -79,7 +80,7 @@ def decide(panel: Browser, page: str, decision: str, *ids: str) -> str:
 
 def buttons(panel: Browser, page: str) -> list[str]:
     """The decisions that a page offers, in their order."""
-    return re.findall(r'name="decision" value="[^"]+">([^<]+)<', panel.get(page).text)
+    return re.findall(r'name="decision" value="[^"]+">(?:<button[^>]*>)?([^<]+)<', panel.get(page).text)
 
 
 # in doubt -----------------------------------------------------------------------------------------
@@ -187,3 +188,86 @@ def test_a_form_made_by_hand_does_no_harm(panel: Browser, outbox: Outbox, decisi
     assert panel.client.post(where, data={"decision": "went-out", "message": message}).status_code == 400  # no token
     assert panel.get(where).status_code == 404
     assert outbox.states(message) == [State.UNCONFIRMED]
+
+
+# one message --------------------------------------------------------------------------------------
+
+
+def history(panel: Browser, message: str) -> str:
+    return panel.read(f"/admin/messages/{message}")
+
+
+def test_a_messages_page_tells_its_whole_history(panel: Browser, outbox: Outbox) -> None:
+    at = outbox.installation
+    with at.store.write() as db:
+        row = {"kind": Kind.REMINDER, "title": "forum", "texts": "{}", "audience": "{}", "stage": Stage.APPROVED,
+               "author": 1, "approver": 2, "created": NOON, "changed": NOON, "approved": NOON}  # fmt: skip
+        broadcast = db.execute(broadcasts.insert().values(row)).inserted_primary_key[0]  # type: ignore[index]
+    message = outbox.put(DOUBT, number="+85510000021", broadcast=broadcast, provider_id="AT-7", language="km",
+                         sent=NOON + timedelta(minutes=2), changed=NOON + timedelta(minutes=3))  # fmt: skip
+    page = history(panel, message)
+    for told in (
+        "Reminder Uncertain Come to the forum", "Number +855 •• ••• •21", "Written 23 Nov 2026, 12:00 · forum · admin",
+        f"Approved 23 Nov 2026, 12:00 · {NAME}", "Language Khmer", "Attempts 1",
+        "Handed over 23 Nov 2026, 12:02 · simulator · AT-7",
+        "Last news 23 Nov 2026, 12:03 · Uncertain The provider did not answer in time",
+        "To decide Nobody knows whether it went out.",
+    ):  # fmt: skip
+        assert told in page
+    assert "+85510000021" not in panel.get(f"/admin/messages/{message}").text
+    assert f'href="/admin/messages/{message}"' in panel.get("/admin/messages").text
+
+
+def test_what_is_decided_on_its_page_leads_back_there_and_stays_in_its_history(panel: Browser, outbox: Outbox) -> None:
+    message, other = outbox.put(DOUBT), outbox.put(DOUBT, number="+85510000002")
+    page = f"/admin/messages/{message}"
+    assert buttons(panel, page) == ["It went out", "Send again"]
+    answer = panel.send(page, "/admin/messages/decide", decision="send-again", message=message, back="one")
+    assert answer.headers["Location"] == page
+    after = history(panel, message)
+    assert "Noted: it goes out again." in after
+    assert f"What staff did 23 Nov 2026, 12:00 {NAME} decided about messages. Send again" in after
+    assert "What staff did" not in history(panel, other)
+    assert panel.get("/admin/messages/nothing").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"state": State.QUEUED}, "Waits for It is next"),
+        ({"state": State.HELD}, "Waits for Its broadcast is paused."),
+        (
+            {"state": State.QUEUED, "attempts": 2, "not_before": NOON + timedelta(minutes=10)},
+            "Waits for It is tried again after a while: 2 tries so far. 23 Nov 2026, 12:10",
+        ),
+        ({"state": State.QUEUED, "not_before": NOON + timedelta(days=1)}, "It is to leave later. 24 Nov 2026, 12:00"),
+    ],
+)
+def test_what_has_not_left_says_what_it_waits_for(
+    panel: Browser, outbox: Outbox, row: dict[str, Any], says: str
+) -> None:
+    assert says in history(panel, outbox.put(row))
+    assert "Waits for" not in history(panel, outbox.put(FOR_GOOD, number="+85510000002"))
+
+
+@on_one_database
+def test_it_waits_for_the_morning_and_for_the_end_of_a_pause(panel: Browser, outbox: Outbox) -> None:
+    message = outbox.put({"state": State.QUEUED}, hours=90)
+    other = Browser(panel.client.application.test_client())
+    with time_machine.travel(NOON + timedelta(hours=9), tick=False):  # 21:00 there
+        other.log_in(page="/admin/login?lang=en")
+        assert "Waits for It waits for the morning" in history(other, message)
+    with outbox.installation.store.write() as db:
+        set_pause(db, (NOON.date(), NOON.date() + timedelta(days=2)))
+    assert "Waits for There is a pause" in history(panel, message)
+
+
+@on_one_database
+def test_an_answers_words_are_not_on_its_page(panel: Browser, outbox: Outbox) -> None:
+    message = outbox.put({"kind": Kind.ANSWER, "state": State.DELIVERED, "text": "secret of the caller"})
+    page = history(panel, message)
+    assert "secret of the caller" not in page
+    assert "What is answered to a person is not shown." in page
+    gone = outbox.put({"state": State.DELIVERED, "phone": None, "number": None, "number_key": None, "text": ""})
+    assert "Number no longer kept" in history(panel, gone)
+    assert panel.send("/admin/password", f"/admin/messages/{gone}/number").status_code == 404

@@ -61,5 +61,5 @@ def test_the_groups_that_it_is_made_of_are_named(groups: Groups) -> None:
 
 
 def test_counts_do_not_run_into_each_other() -> None:
-    groups = [{(0,): (10**9, 3), (1,): (7, 10**9)}, {(1,): (5, 2)}]
+    groups: Groups = [{(0,): (10**9, 3), (1,): (7, 10**9)}, {(1,): (5, 2)}]
     assert {sums for sums, _ in remainders(groups, 2)} == {(10**9, 3), (7, 10**9)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pyotp
@@ -13,8 +14,11 @@ import time_machine
 from flask import Flask
 from sqlalchemy import select, update
 
-from gateway import create_app, keyring, logins, second_factor
+from gateway import create_app, keyring, logins, second_factor, up
+from gateway.config import Settings, load
+from gateway.demo import Handed
 from gateway.models import staff
+from gateway.supervisor import Child
 from tests.conftest import Clock, Installation
 from tests.test_panel import MONDAY, NAME, PASSWORD, Browser, on_one_database, text
 
@@ -524,3 +528,40 @@ def test_of_two_who_come_with_one_code_at_once_one_gets_in(app: Flask, installat
     code = pyotp.TOTP(secret).at(now)
     with store.write() as db:
         assert [second_factor.use(db, keys, member, code, now) for _ in range(2)] == [True, False]
+
+
+# the demonstration --------------------------------------------------------------------------------
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    ("demo", "said", "handed"), [(True, None, "false"), (True, "true", "true"), (False, None, None)]
+)
+def test_the_demonstration_asks_for_none_unless_it_is_told_to(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, demo: bool, said: str | None, handed: str | None
+) -> None:
+    """What its web server is told: nothing is started here."""
+    told: list[Mapping[str, str]] = []
+
+    class Seen:
+        def __init__(self, children: list[Child], *_: object, **__: object) -> None:
+            told.extend(child.env for child in children if child.name == "web")
+
+        def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr("gateway.up.Supervisor", Seen)
+    monkeypatch.setattr("gateway.up.demo.prepare", lambda *_: Handed("t" * 40, PASSWORD))
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    if said:
+        monkeypatch.setenv("SECOND_FACTOR", said)
+    port = free_port()
+    assert up.up(load(data_dir=settings.data_dir, port=port, redis_url="redis://127.0.0.1:1/0"), demo) == 0
+    assert [env.get("SECOND_FACTOR") for env in told] == [handed]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port

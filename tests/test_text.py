@@ -25,6 +25,7 @@ from gateway.text import (
     plain,
     segments,
     septets,
+    shown_parts,
     size,
     split,
     units,
@@ -165,6 +166,23 @@ class TestSegments:
         room, cost = (153, septets) if is_gsm7(text) else (67, units)
         assert "".join(parts) == text
         assert len(parts) == 1 or max(map(cost, parts)) <= room
+
+
+class TestShownParts:
+    def test_a_cluster_stands_whole_in_the_part_that_begins_it(self) -> None:
+        text = "ក" * 66 + "បា" + "ខ" * 5
+        assert split(text) == ["ក" * 66 + "ប", "ា" + "ខ" * 5]
+        assert shown_parts(text) == ["ក" * 66 + "បា", "ខ" * 5]
+        assert shown_parts("ក" * 70) == ["ក" * 70]
+        assert shown_parts("") == [""]
+
+    @steady
+    @given(st.text(st.sampled_from("xé€[\nកា្👍ç"), max_size=400))
+    def test_there_are_as_many_as_are_sent_and_nothing_is_lost(self, text: str) -> None:
+        parts = shown_parts(text)
+        assert len(parts) == len(split(text))
+        assert "".join(parts) == text
+        assert [one for part in parts for one in clusters(part)] == clusters(text)
 
 
 class TestClusters:

@@ -43,8 +43,8 @@ function follow(place) {
     const fresh = page.querySelector("[data-progress]");
     if (!fresh) return;
     place.replaceChildren(...fresh.childNodes);
-    if (fresh.dataset.live) setTimeout(look, LOOK);
-    else location.reload(); // it is through: other things can be done now
+    if (fresh.dataset.live && fresh.dataset.state === place.dataset.state) setTimeout(look, LOOK);
+    else location.reload(); // it is through, or somebody held it back: other things can be done now
   }
   setTimeout(look, LOOK);
 }

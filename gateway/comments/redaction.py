@@ -107,10 +107,7 @@ def proposed(text: str) -> str:
     def instead(found: re.Match[str]) -> str:
         return _INSTEAD[Found.LINK if found["link"] else Found.NUMBER][in_khmer]
 
-    cleaned = text
-    while leads_to_somebody(cleaned):  # what stood between two of them may have hidden a third
-        cleaned = _CONTACT.sub(instead, cleaned)
-    return cleaned.strip()
+    return _CONTACT.sub(instead, text).strip()
 
 
 def leads_to_somebody(text: str) -> bool:

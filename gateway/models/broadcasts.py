@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import enum
 
-from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, literal
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal,
+)
 
 from gateway.models.base import Moment, metadata
 

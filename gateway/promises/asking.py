@@ -117,7 +117,7 @@ def _usual_inviter(db: Connection) -> str:
 
 
 _NOBODY = "Mati"
-"""Where there has been no forum yet; who approves the SMS puts the name that people know."""
+"""Where there has been no forum yet; staff put the name that people know before they approve it."""
 
 
 def _end_of(day: date, settings: Settings) -> datetime:

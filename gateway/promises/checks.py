@@ -179,6 +179,13 @@ def open_check(db: Connection, keys: Keys, commitment: int, today: date, until: 
     return made
 
 
+def going(db: Connection, commitment: int) -> int | None:
+    """The check of a commitment that is open."""
+    mine = (checks.c.commitment == commitment) & checks.c.closed.is_(None)
+    found: int | None = db.scalar(select(checks.c.id).where(mine))
+    return found
+
+
 # figures ------------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,8 @@ class Wanted:
     shown: bool | None = None
     among: Collection[str] | None = None
     """Only of these communes: those of who looks."""
+    forum: int | None = None
+    """At which they were promised."""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As the database is asked."""
@@ -119,6 +121,7 @@ class Wanted:
             c.standing == self.standing if self.standing is not None else None,
             c.shown == self.shown if self.shown is not None else None,
             c.commune.in_(self.among) if self.among is not None else None,
+            c.forum == self.forum if self.forum is not None else None,
         ]
         if self.overdue_on is not None:
             asked += [c.due < self.overdue_on, c.standing.in_(OPEN)]

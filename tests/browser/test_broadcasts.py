@@ -102,6 +102,11 @@ def test_its_sending_is_followed_without_a_reload(page: Page, demo: Demo, store:
     page.click("text=Pause")
     expect(page.locator("main")).to_contain_text("Paused: what was not sent yet is kept back.")
     page.click("text=Go on")
+    expect(page.locator("main .when .state")).to_have_text("Being sent")
+    with store.write() as db:
+        bulk.pause(db, settings, made, datetime.now(UTC))  # somebody else, meanwhile
+    expect(page.locator("main .when .state")).to_have_text("Paused")
+    page.click("text=Go on")
     deliver(ids)
     expect(page.locator("main .when .state")).to_have_text("Finished")
     expect(page.locator("text=Pause")).to_have_count(0)

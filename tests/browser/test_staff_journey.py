@@ -183,7 +183,7 @@ def watch(desk: Desk) -> None:
     """The invitation goes while one looks on."""
     desk.page.reload()
     desk.page.locator("main").get_by_role("link", name=desk.say("Invitation")).first.click()
-    desk.page.evaluate("document.body.dataset.same = 'page'")
+    desk.page.wait_for_url("**/admin/broadcasts/*")
     play_the_provider_at_night(desk)
     done = desk.page.locator("main .when .state")
     expect(done).to_have_text(desk.say("Finished"), timeout=40_000)
