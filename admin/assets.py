@@ -42,7 +42,7 @@ class Asset:
 
 
 def load() -> Mapping[str, Asset]:
-    """The files by their bare names: what pages use of Bootstrap's style sheet, as Bootstrap-Flask ships it; our own."""
+    """The files by their bare names: of Bootstrap's style sheet (of Bootstrap-Flask) what pages use; our own."""
     bootstrap = resources.files("flask_bootstrap") / "static/bootstrap5/css/bootstrap.min.css"
     style = leaner.of(bootstrap.read_text(), leaner.words(Path(__file__).parent))
     own = [path for path in (Path(__file__).parent / "static").iterdir() if path.suffix[1:] in TYPES]

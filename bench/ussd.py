@@ -153,8 +153,9 @@ def _mati(servers: Servers, folder: Path) -> Peer:
     keys = Keys(settings)
     codes = ("010303", "010407", "010806", "010807")
     rounds.open_round(store, keys, codes, settings.day(now), now)
+    month = settings.day(now).replace(day=1)
     rows = [
-        {"key": keys.lookup(known(turn)), "language": "en", "commune": codes[turn % 4], "seen": settings.day(now).replace(day=1)}
+        {"key": keys.lookup(known(turn)), "language": "en", "commune": codes[turn % 4], "seen": month}
         for turn in range(KNOWN)
     ]
     with store.write() as db:

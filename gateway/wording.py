@@ -52,13 +52,13 @@ class Wording:
         """The language to change to."""
         return next(one for one in LANGUAGES if one != self.language)
 
-    def date(self, day: date) -> str:
-        """A day, with the month's name: no reader takes 3/9 for 9/3."""
-        return format_date(day, "d MMM y", locale=self.language)
-
     def month(self, day: date) -> str:
         """The month of a day."""
         return format_date(day, "MMM y", locale=self.language)
+
+    def date(self, day: date) -> str:
+        """A day, with the month's name: no reader takes 3/9 for 9/3."""
+        return format_date(day, "d MMM y", locale=self.language)
 
     def moment(self, moment: datetime) -> str:
         """A day and a time in the programme's time zone."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from gateway.providers.simulator import SimulatorSender
 from gateway.workers.clock import Clock as Schedule
@@ -49,6 +52,7 @@ class Town:
     second: Member
     """Who approves."""
     _ids: itertools.count[int] = field(default_factory=itertools.count)
+    _seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def at(self) -> Installation:
@@ -73,19 +77,12 @@ class Town:
 
     def inbox(self, number: str) -> list[str]:
         """What a phone got since the last look."""
-        there = self._inbox(number, [])
-        self._inbox(number, [one["id"] for one in there])
-        self._seen.setdefault(number, set())
-        new = [one["text"] for one in there if one["id"] not in self._seen[number]]
-        self._seen[number] |= {one["id"] for one in there}
-        return new
-
-    _seen: dict[str, set[str]] = field(default_factory=dict)
-
-    def _inbox(self, number: str, shown: list[str]) -> list[dict[str, str]]:
-        answer = self.web.post("/hooks/simulator/inbox", json={"number": number, "shown": shown})
-        found: list[dict[str, str]] = answer.json["messages"]  # type: ignore[index]
-        return found
+        look = {"number": number, "shown": []}
+        answer = self.web.post("/hooks/simulator/inbox", json=look)
+        there: dict[str, str] = {one["id"]: one["text"] for one in answer.json["messages"]}  # type: ignore[index]
+        seen = self._seen[number]
+        self._seen[number] = seen | there.keys()
+        return [words for message, words in there.items() if message not in seen]
 
     def work(self) -> None:
         """A worker sends what is due, at the provider's rate."""
@@ -117,7 +114,7 @@ class Town:
         self.work()
         return read
 
-    def _done(self, page: str, deed: str) -> object:
+    def _done(self, page: str, deed: str) -> TestResponse:
         answer = self.second.send(page, f"{page}/{deed}")
         assert answer.status_code == 302, text(answer)
         return self.second.get(page)
@@ -133,7 +130,8 @@ def test_from_the_ratings_to_what_came_of_them(town: Town) -> None:
     panel, at = town.panel, town.at
 
     # a round is opened, and people rate their health centre; thirteen want news of forums
-    answer = panel.send("/admin/rounds/new", places=[TA_PHOU], services=["office", "health"], until="")
+    chosen: dict[str, Any] = {"places": [TA_PHOU], "services": ["office", "health"], "until": ""}
+    answer = panel.send("/admin/rounds/new", **chosen)
     assert answer.headers["Location"] == "/admin/rounds/1", text(answer)
     for n, number in enumerate(PEOPLE):
         last = town.dials(number, "1", "3", "2", SCORES[n], str(1 + n % 4))
@@ -150,7 +148,8 @@ def test_from_the_ratings_to_what_came_of_them(town: Town) -> None:
     assert "36%" in report  # five of fourteen gave 4 or 5
 
     # a forum is planned and announced; somebody says they come
-    planned = panel.send("/admin/forums/new", do="keep", reminders=REMINDERS, **FORUM)
+    announced: dict[str, Any] = FORUM | {"do": "keep", "reminders": REMINDERS}
+    planned = panel.send("/admin/forums/new", **announced)
     forum = planned.headers["Location"]
     assert panel.send(forum, f"{forum}/ask").status_code == 302
     town.approved("Invitation")

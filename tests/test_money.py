@@ -105,7 +105,7 @@ class TestSaid:
 
     @given(st.sampled_from(Currency), st.integers(0, MOST[USD] // 100), st.integers(0, 99), st.booleans())
     def test_is_read_back_as_it_was(self, currency: Currency, whole: int, cents: int, khmer: bool) -> None:
-        amount = whole * 100 + (cents if currency is USD else 0)
+        amount = min(whole * 100 + (cents if currency is USD else 0), MOST[currency])
         for text in (
             written(amount),
             said(amount, currency).en,

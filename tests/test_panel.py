@@ -528,10 +528,7 @@ def test_the_language_is_chosen_before_the_login_and_kept_after_it(
     again = Browser(app.test_client())
     again.log_in()
     assert "លទ្ធផល" in again.read("/admin/tallies?lang=en")
-    assert (
-        browser.send("/admin/tallies", "/admin/language", lang="fr", back="//evil").headers["Location"]
-        == "/admin/"
-    )
+    assert browser.send("/admin/tallies", "/admin/language", lang="fr", back="//evil").headers["Location"] == "/admin/"
     assert "លទ្ធផល" in browser.read("/admin/tallies")
 
 

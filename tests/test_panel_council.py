@@ -263,7 +263,7 @@ def test_a_reply_that_cannot_be_kept_says_why_and_loses_nothing(
         (["Sok", "--role", "staff"], 0, "Sok (staff), one-time password "),
         (["Sok", "--role", "council"], 2, "a login of the role council needs a commune: --commune CODE"),
         (["Sok", "--role", "volunteer"], 2, "a login of the role volunteer needs a commune: --commune CODE"),
-        (["Sok", "--role", "staff", "--commune", TA_PHOU], 2, "sees all communes; leave --commune away"),
+        (["Sok", "--role", "admin", "--commune", TA_PHOU], 2, "sees all communes; leave --commune away"),
         (["Sok", "--role", "council", "--commune", "999999"], 1, "takes no part in the programme; those that do: 0103"),
         (["admin", "--role", "staff"], 1, "admin has a login already; for a new password: mati staff reset admin"),
         ([" ", "--role", "staff"], 2, "a login needs a name"),

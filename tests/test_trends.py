@@ -61,7 +61,7 @@ def next_round(house: Installation) -> int:
 def three_rounds(house: Installation) -> None:
     """The second is not shown."""
     keep(house, rows_of("4411111111"))
-    keep(house, rows_of("444444444"), next_round(house))
+    keep(house, rows_of("444444411"), next_round(house))  # nine phones
     keep(house, rows_of("4444441111"), next_round(house))
 
 

@@ -10,7 +10,8 @@ from tests.browser.test_axe import log_in
 
 
 def unfolded(page: Page) -> list[str]:
-    return page.eval_on_selector_all(".top details[open] > summary", "all => all.map(one => one.innerText)")
+    names: list[str] = page.locator(".top details[open] > summary").all_inner_texts()
+    return names
 
 
 @pytest.fixture
