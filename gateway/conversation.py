@@ -101,7 +101,8 @@ class Conversations:
             usual: dict[str, Any] = {
                 "edition": editions.newest(db), "language": known.language or self._settings.default_language,
                 "commune": known.commune, "cost": self._settings.caller_cost, "menus": flows.VERSION,
-                "dialled": dialled, "began": self._now().isoformat(), "sms": self._settings.sms_number, "draw": secrets.randbelow(_DRAWS),
+                "dialled": dialled, "began": self._now().isoformat(), "draw": secrets.randbelow(_DRAWS),
+                "sms": self._settings.sms_number,
             }  # fmt: skip
             if not dialled and not facts:  # who dials through, or sends an SMS, rates for themselves
                 usual |= self._as_volunteer(db, caller)
