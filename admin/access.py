@@ -129,7 +129,7 @@ def add_routes(panel: Blueprint, door: Door) -> None:
             return redirect(inside(wanted, current_user.member.role))
         form = LoginForm()
         if not form.validate_on_submit():
-            return render_template("admin/login.html", form=form, wrong=False), 200
+            return render_template("admin/login.html", form=form), 200
         name = (form.name.data or "").strip()
         if wait := door.shut_until(name):
             return wait
@@ -139,7 +139,13 @@ def add_routes(panel: Blueprint, door: Door) -> None:
         if member is None:
             log.warning("panel.login_refused")
             audit.tell(member=tried)
-            return render_template("admin/login.html", form=form, wrong=True), 401
+            wrong = _("Name or password is not right.")
+            return render_template("admin/login.html", form=form, wrong=wrong), 401
+        if member.is_shut_out:
+            log.warning("panel.no_code_left", member=member.id)
+            audit.tell(member=member.id)
+            wrong = _("All your printed codes are used. Ask an admin for a reset: a new one-time password.")
+            return render_template("admin/login.html", form=form, wrong=wrong), 403
         if member.has_factor:  # whoever has one is asked, whether the programme wants it or not
             sessions.begin_half(member)
             return redirect(url_for("admin.login_code", lang=request.args.get("lang"), next=wanted))

@@ -33,6 +33,10 @@ COLOURS: Mapping[Standing, str] = {
 """Of the parts of a bar (panel.css): told apart by the colour-blind."""
 FLAWS: Mapping[rules.Flaw, Words] = {
     rules.Flaw.COMMUNE: _("Choose a commune of the programme."),
+    rules.Flaw.STAYS: _(
+        "Villagers were asked about it or told of it, or the council wrote about it: it stays in its commune. For the"
+        " other commune write down another one."
+    ),
     rules.Flaw.ROUND: _("This round was not in this commune."),
     rules.Flaw.FORUM: _("This forum was not in this commune."),
     rules.Flaw.NO_ACTIVITY: _("Say what is to be done: villagers read it in this language."),

@@ -45,7 +45,8 @@ class Pages:
     def shown(self, errors: Mapping[str, Words]) -> str:
         """The page of both."""
         there = self.there()
-        return render_template("admin/factor.html", needed=self.needed(), errors=errors, here=home(), **there)
+        due = second_factor.is_due(self.door.settings, current_user.member)
+        return render_template("admin/factor.html", needed=self.needed(), due=due, errors=errors, here=home(), **there)
 
     def there(self) -> dict[str, int]:
         """Whether there is an app, and how many codes are left."""
@@ -114,6 +115,8 @@ def add_routes(panel: Blueprint, door: Door) -> None:
             return refused
         with store.write() as db:
             (second_factor.forget_app if what == "app" else second_factor.forget_codes)(db, member.id)
+            if not pages.needed():
+                second_factor.go_without(db, member.id)
         log.info("panel.factor_off", member=member.id, what=what)
         flash(_("It opens nothing any more.").msgid)
         return redirect(home())

@@ -153,7 +153,7 @@ def blueprint(
         sessions.touch()
         if current_user.member.one_time and request.endpoint not in rights.ALWAYS:
             return redirect(url_for("admin.password"))
-        if second_factor.is_missing(settings, current_user.member) and request.endpoint not in rights.FACTOR:
+        if second_factor.is_due(settings, current_user.member) and request.endpoint not in rights.FACTOR:
             wanted = request.full_path.rstrip("?") if request.method == "GET" else None
             return redirect(url_for("admin.factor", next=wanted))
         scope.check(store)
@@ -192,7 +192,7 @@ def blueprint(
             "handset": demo and settings.is_local,
             "languages": LANGUAGES,
             "member": member,
-            "nav": _nav() if member and not second_factor.is_missing(settings, member) else [],
+            "nav": _nav() if member and not second_factor.is_due(settings, member) else [],
             "begins_at_home": bool(member and rights.first_page(member.role) == "admin.home"),
             "is_here": _is_here,
             "here_in": lambda lines: any(_is_here(endpoint) for endpoint, _label in lines),

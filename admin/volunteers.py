@@ -5,6 +5,7 @@ A password is shown once, on the page that answers the form: a redirect would ha
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -83,6 +84,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             "admin/volunteer.html",
             version=editing.digest(_kept(row)) if row else "",
             typed=typed, errors=errors, row=row, communes=communes, login=login, given=given, role=volunteers.ROLE,
+            once=secrets.token_hex(8),
             number=number_of(keys, row) if row else None, is_open=not row or row.commune in going_on,
         )  # fmt: skip
 
@@ -98,17 +100,20 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/volunteers/new", endpoint="volunteers_add")
     def add() -> str | Response | tuple[str, int]:
-        typed, given = request.form, None
+        typed, given, by = request.form, None, current_user.member.id
+        once = typed.get("once") or secrets.token_hex(8)
         try:
             with store.write() as db:
-                with_login = bool(typed.get("login", "").strip())
-                made = volunteers.register(db, keys, settings, _details(), today(), with_login=with_login)
-                if with_login:
-                    given = volunteers.give_login(db, made, typed["login"])
+                if login := typed.get("login", "").strip():
+                    made, given = volunteers.register_with_login(
+                        db, keys, settings, _details(), login, today(), by, once
+                    )
+                else:
+                    made = volunteers.register(db, keys, settings, _details(), today())
         except Refused as refusal:
             return form_page(typed, _wrong(refusal)), 422
         audit.tell(name=_details().name)
-        log.info("panel.volunteer_added", member=current_user.member.id, volunteer=made)
+        log.info("panel.volunteer_added", member=by, volunteer=made)
         if given:
             return one_page(made, given)
         flash(_("The volunteer was added.").msgid)

@@ -44,13 +44,13 @@ class Refused(Told):
         self.flaw = flaw
 
 
-def add(db: Connection, name: str, role: str, codes: Collection[str]) -> str:
-    """Adds a login; returns its one-time password. Raises Refused."""
+def add(db: Connection, name: str, role: str, codes: Collection[str], password: str | None = None) -> str:
+    """Adds a login; returns its one-time password, a new one unless it is given. Raises Refused."""
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise Refused(Flaw.NAME)
     _must_fit(db, role, codes)
-    password = new_password()
+    password = password or new_password()
     if not add_member(db, name, role, password):
         raise Refused(Flaw.TAKEN, name=name)
     set_communes(db, db.execute(select(staff.c.id).where(staff.c.name == name)).scalar_one(), codes)

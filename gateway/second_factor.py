@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, select, update
 
 from gateway.config import STAFF, Settings
-from gateway.models.staff import Member, staff, staff_codes
+from gateway.models.staff import Member, has_factor, staff, staff_codes
 from gateway.privacy import KeyProblem, Keys, Sealed
 from gateway.text import western_digits
 
@@ -30,9 +30,9 @@ PRINTED = 10
 """Codes on a sheet."""
 
 
-def is_missing(settings: Settings, member: Member) -> bool:
-    """Whether a login has to set one up before anything else: it sees staff's figures."""
-    return settings.second_factor and member.role in STAFF and not member.has_factor
+def is_due(settings: Settings, member: Member) -> bool:
+    """Whether a login has to set one up before anything else: it sees staff's figures, or its codes are used up."""
+    return member.is_running_out or (settings.second_factor and member.role in STAFF and not member.has_factor)
 
 
 def new_secret() -> str:
@@ -56,7 +56,7 @@ def step_of(secret: str, typed: str, now: datetime) -> int | None:
 def set_app(db: Connection, keys: Keys, member_id: int, secret: str, step: int) -> None:
     """An app for a login, in place of the one before; `step` is that of the code by which it was tried."""
     sealed = keys.seal(secret, PURPOSE)
-    values = {"factor": sealed.data, "factor_key": sealed.key, "factor_step": step}
+    values = {"factor": sealed.data, "factor_key": sealed.key, "factor_step": step, "factor_set": True}
     db.execute(update(staff).where(staff.c.id == member_id).values(values))
 
 
@@ -82,6 +82,7 @@ def print_codes(db: Connection, keys: Keys, member_id: int) -> list[str]:
     while len(codes) < PRINTED:
         codes.add(f"{secrets.randbelow(10**PRINTED_DIGITS):0{PRINTED_DIGITS}}")
     db.execute(staff_codes.insert(), [{"staff_id": member_id, "code": _hash(keys, member_id, one)} for one in codes])
+    db.execute(update(staff).where(staff.c.id == member_id).values(factor_set=True))
     return list(codes)
 
 
@@ -107,6 +108,11 @@ def use(db: Connection, keys: Keys, member_id: int, typed: str, now: datetime) -
         return False
     later = update(staff).where(staff.c.id == member_id, staff.c.factor_step < step).values(factor_step=step)
     return db.execute(later).rowcount == 1
+
+
+def go_without(db: Connection, member_id: int) -> None:
+    """The password alone opens, where neither the app nor a printed code is left: for who needs no second factor."""
+    db.execute(update(staff).where(staff.c.id == member_id, ~has_factor).values(factor_set=False))
 
 
 def digits(typed: str) -> str:

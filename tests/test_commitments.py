@@ -248,6 +248,26 @@ class TestChanging:
             commitments.remove(db, made, now)
         assert find(village, made)
 
+    @pytest.mark.parametrize("hanging", ["check", "broadcast"])
+    def test_one_that_villagers_know_of_stays_in_its_commune(self, village: Village, hanging: str) -> None:
+        at, made, elsewhere = village.at, add(village), COMMUNES[0]
+        with at.store.write() as db:  # nobody was asked yet: a slip is mended
+            commitments.edit(db, at.settings, promise(id=made, commune=elsewhere), at.clock.now)
+            commitments.edit(db, at.settings, promise(id=made), at.clock.now)
+        with at.store.write() as db:
+            if hanging == "check":
+                db.execute(checks.insert().values(commitment=made, opened=TODAY, until=TODAY, closed=TODAY))
+            else:
+                notices.draft(db, at.settings, made, 1, None, at.clock.now)
+        with pytest.raises(NotKept) as problem, at.store.write() as db:
+            commitments.edit(db, at.settings, promise(id=made, commune=elsewhere, responsible=""), at.clock.now)
+        wrongs = [(one.about, one.flaw) for one in problem.value.wrongs]
+        assert wrongs == [("commune", Flaw.STAYS), ("responsible", Flaw.EMPTY)]
+        with at.store.write() as db:
+            commitments.edit(db, at.settings, promise(id=made, place="Pongro"), at.clock.now)
+        kept = find(village, made)
+        assert (kept.commune, kept.place) == (TA_PHOU, "Pongro")
+
     def test_of_one_that_is_gone_says_so(self, village: Village) -> None:
         with pytest.raises(Gone):
             stand(village, 99, Standing.DONE)

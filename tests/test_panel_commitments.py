@@ -185,6 +185,16 @@ def test_a_change_is_kept_and_how_far_it_is_stays(panel: Browser, village: Villa
     assert (kept.place, kept.cost, kept.sources, kept.standing) == ("Pongro", None, (), Standing.DONE)
 
 
+def test_one_that_villagers_were_asked_about_stays_in_its_commune(panel: Browser, village: Village) -> None:
+    made = add(village)
+    check(village, made, None)
+    answer = fill_in(panel, f"/admin/commitments/{made}/edit", commune=COMMUNES[0], place="Pongro")
+    assert answer.status_code == 422
+    assert "it stays in its commune. For the other commune write down another one." in text(answer)
+    assert 'value="Pongro"' in answer.text
+    assert find(village, made).commune == TA_PHOU
+
+
 def test_two_who_change_it_at_once_do_not_overwrite_each_other_unseen(panel: Browser, village: Village) -> None:
     made = add(village)
     page = f"/admin/commitments/{made}/edit"

@@ -18,6 +18,7 @@ from gateway import create_app, keyring, logins, second_factor, up
 from gateway.config import Settings, load
 from gateway.demo import Handed
 from gateway.models import staff
+from gateway.models.audit import audit_log
 from gateway.supervisor import Child
 from tests.conftest import Clock, Installation
 from tests.test_panel import MONDAY, NAME, PASSWORD, Browser, on_one_database, text
@@ -373,7 +374,90 @@ def test_after_the_last_printed_code_a_new_sheet_comes_first(browser: Browser, c
         enter(last)
         assert type_code(last, code) == 302
     assert last.get("/admin/messages").headers["Location"].startswith("/admin/self/factor")
-    assert "A printed code was used. Codes that are left: 0." in last.read("/admin/self/factor")
+    page = last.get("/admin/self/factor")
+    assert "A printed code was used. Codes that are left: 0." in text(page)
+    assert "No printed code is left. Make a new sheet now" in text(page)
+    assert 'href="/admin/tallies"' not in page.text  # no way around it
+    assert len(printed(last)) == 10
+    assert last.get("/admin/messages").status_code == 200
+
+
+@pytest.mark.parametrize(("name", "first"), [(NAME, "/admin/messages"), ("council", "/admin/council")])
+def test_after_the_last_but_one_a_new_sheet_or_an_app_comes_first(
+    browser: Browser, clock: time_machine.Traveller, name: str, first: str
+) -> None:
+    enter(browser, name)
+    codes = printed(browser)
+    for code in codes[:-1]:
+        assert browser.get(first).status_code == 200
+        clock.shift(timedelta(minutes=5))
+        last = other(browser)
+        enter(last, name)
+        assert type_code(last, code) == 302
+    for one in (last, browser):  # wherever they are logged in
+        assert one.get(first).headers["Location"] == f"/admin/self/factor?next={first}"
+    assert "One printed code is left. Make a new sheet now" in text(last.get("/admin/self/factor"))
+    set_up(last)
+    assert last.get(first).status_code == 200
+
+
+def use_up(browser: Browser, installation: Installation, name: str) -> None:
+    """Uses all printed codes of a login, and leaves."""
+    enter(browser, name)
+    codes = printed(browser)
+    with installation.store.write() as db:
+        member = staff.id_of(db, name)
+        assert member
+        now = Clock(MONDAY).now
+        assert all(second_factor.use(db, installation.keys, member, code, now) for code in codes)
+    browser.send("/admin/self/factor", "/admin/logout")
+
+
+@pytest.mark.parametrize("how", ["by an admin", "by the operator"])
+@pytest.mark.parametrize("name", [NAME, "council"])
+def test_who_left_without_a_code_does_not_come_in_by_the_password_alone(
+    browser: Browser, installation: Installation, name: str, how: str
+) -> None:
+    use_up(browser, installation, name)
+    answer = browser.log_in(name, PASSWORD, page="/admin/login?lang=en")
+    assert answer.status_code == 403
+    assert "All your printed codes are used. Ask an admin for a reset" in text(answer)
+    for path in ("/admin/self/factor", "/admin/self/factor/app", "/admin/login/code", "/admin/self"):
+        assert browser.get(path).headers["Location"].startswith("/admin/login"), path
+    assert browser.log_in(name, "wrong", page="/admin/login?lang=en").status_code == 401
+    with installation.store.read() as db:
+        member = staff.id_of(db, name)
+    if how == "by an admin":
+        chief = other(browser)
+        enter(chief, "chief")
+        set_up(chief)
+        assert "used up" in chief.read("/admin/logins")
+        assert "all printed codes are used: they cannot log in" in chief.read(f"/admin/logins/{member}")
+        page = text(chief.send("/admin/logins", f"/admin/logins/{member}/reset"))
+        found = re.search(rf"One-time password of {name} (\S+)", page)
+        assert found
+        password = found[1]
+    else:
+        password = "from-the-console"
+        with installation.store.write() as db:
+            staff.reset_password(db, name, password)
+    assert enter(browser, name, password).startswith("/admin/password")
+    browser.send("/admin/password", new="my own words", again="my own words")
+    set_up(browser)
+    assert browser.get("/admin/self").status_code == 200
+
+
+@on_one_database
+def test_what_a_shut_out_login_tries_is_counted_and_in_the_audit_log(
+    browser: Browser, installation: Installation, clock: object
+) -> None:
+    use_up(browser, installation, NAME)
+    statuses = [browser.log_in().status_code for _ in range(12)]
+    assert statuses[0] == 403
+    assert statuses[-1] == 429
+    with installation.store.read() as db:
+        rows = db.execute(select(audit_log.c.member, audit_log.c.deed).where(audit_log.c.status == 403)).all()
+        assert {tuple(row) for row in rows} == {(staff.id_of(db, NAME), "admin.login")}
 
 
 # changing it --------------------------------------------------------------------------------------
@@ -422,6 +506,10 @@ def test_a_council_may_take_its_own_away(browser: Browser) -> None:
     enter(browser, "council")
     set_up(browser)
     answer = browser.send("/admin/self/factor", "/admin/self/factor/off", what="app", again=PASSWORD)
+    assert answer.status_code == 302
+    assert enter(other(browser), "council") == "/admin/council"
+    printed(browser)
+    answer = browser.send("/admin/self/factor", "/admin/self/factor/off", what="codes", again=PASSWORD)
     assert answer.status_code == 302
     assert enter(other(browser), "council") == "/admin/council"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -11,8 +13,9 @@ from sqlalchemy import select
 from gateway.models.staff import staff, staff_communes
 from gateway.models.volunteers import recorded, volunteer_of, volunteers
 from gateway.privacy import Sealed
+from gateway.scorecard.volunteers import Details, register_with_login
 from tests.conftest import COMMUNES, Installation
-from tests.test_panel import Browser, app, browser, on_one_database, panel, text
+from tests.test_panel import NAME, Browser, app, browser, on_one_database, panel, text
 
 __all__ = ["app", "browser", "panel"]
 
@@ -186,6 +189,51 @@ def test_a_login_is_given_with_a_password_shown_once(panel: Browser, installatio
         ]
     theirs = Browser(app.test_client())
     assert theirs.log_in("dara", password).headers["Location"].startswith("/admin/password")
+
+
+@pytest.mark.parametrize("number", ["", "010 000 001"])
+def test_two_clicks_on_add_make_one_and_show_a_password_that_works(
+    panel: Browser, installation: Installation, app: Flask, number: str
+) -> None:
+    """The answer to the first click never reaches the screen."""
+    once = re.search(r'name="once" value="([^"]+)"', panel.get(NEW).text)
+    assert once
+    form = {"name": "Dara", "commune": TA_PHOU, "number": number, "login": "dara", "once": once[1]}
+    first, second = panel.send(NEW, **form), panel.send(NEW, **form)
+    assert second.status_code == 200
+    assert one_time(second.text) == (password := one_time(first.text))
+    assert rows(installation) == [("Dara", TA_PHOU, True)]
+    for other in ({"once": "another form"}, {"commune": PONLEY}):  # not the same: the name is taken
+        assert panel.send(NEW, **form | other).status_code == 422
+    theirs = Browser(app.test_client())
+    assert theirs.log_in("dara", password).headers["Location"].startswith("/admin/password")
+    theirs.send("/admin/password", new="my own words", again="my own words")
+    assert panel.send(NEW, **form).status_code == 422  # "back", later
+    assert rows(installation) == [("Dara", TA_PHOU, True)]
+
+
+def test_two_clicks_at_the_same_moment(panel: Browser, installation: Installation) -> None:
+    with installation.store.read() as db:
+        by = db.execute(select(staff.c.id).where(staff.c.name == NAME)).scalar_one()
+    given, found, barrier = Details("Dara", TA_PHOU, NUMBER), list[object](), threading.Barrier(2)
+
+    def click() -> None:
+        barrier.wait()
+        with installation.store.write() as db:
+            found.append(
+                register_with_login(
+                    db, installation.keys, installation.settings, given, "dara", date(2026, 11, 23), by, "form"
+                )
+            )
+
+    threads = [threading.Thread(target=click) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert found[0] == found[1]
+    assert rows(installation) == [("Dara", TA_PHOU, True)]
 
 
 def test_a_login_gets_a_new_password_and_ends_with_its_volunteer(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     exists,
+    func,
     select,
     text,
     update,
@@ -42,7 +43,9 @@ staff = Table(
     Column("language", Text, nullable=False, server_default="km"),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("last_login", Moment),
-    # the secret of the authenticator's app, sealed; None: no second factor yet
+    # whether a second factor was set up: without a code that is left nobody comes in then
+    Column("factor_set", Boolean, nullable=False, server_default=false()),
+    # the secret of the authenticator's app, sealed; None: no app
     Column("factor", LargeBinary),
     Column("factor_key", Integer),
     Column("factor_step", Integer, nullable=False, server_default="0"),  # of the last code used: none is used twice
@@ -88,6 +91,8 @@ staff_sessions = Table(
 )
 
 _hasher = PasswordHasher()
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Of passwords: none that is read for another."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +108,35 @@ class Member:
     """Its argon2 hash."""
     has_factor: bool
     """Whether an authenticator's app or printed codes are asked for beside the password."""
+    is_running_out: bool
+    """Whether one was set up, and there is no app and no printed code any more, or one: a new sheet comes first."""
+
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether the password opens nothing: all printed codes are used. An admin resets it, or an operator."""
+        return self.is_running_out and not self.has_factor
 
 
 has_factor = staff.c.factor.is_not(None) | exists().where(staff_codes.c.staff_id == staff.c.id)
+_codes_left = select(func.count()).where(staff_codes.c.staff_id == staff.c.id).correlate(staff).scalar_subquery()
+_is_running_out = staff.c.factor_set & staff.c.factor.is_(None) & (_codes_left <= 1)
 MEMBER = (staff.c.id, staff.c.name, staff.c.role, staff.c.one_time, staff.c.language, staff.c.password,
-          has_factor.label("has_factor"))  # fmt: skip
+          has_factor.label("has_factor"), _is_running_out.label("is_running_out"))  # fmt: skip
 """The columns of a Member, in their order."""
 
 
 def new_password() -> str:
-    """A password that can be read out over the telephone: 60 random bits in groups of four."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(3))
+    """A password that can be read out over the telephone: 59 random bits in groups of four."""
+    return password_of(secrets.token_hex(32))
+
+
+def password_of(secret: str) -> str:
+    """A password made of a secret in hex, always the same one: for a form that may come twice."""
+    number, signs = int(secret, 16), ""
+    for _ in range(12):
+        number, sign = divmod(number, len(_LETTERS))
+        signs += _LETTERS[sign]
+    return "-".join(signs[start : start + 4] for start in range(0, len(signs), 4))
 
 
 def add_member(db: Connection, name: str, role: str, password: str, *, one_time: bool = True) -> bool:
@@ -176,9 +198,9 @@ def choose_password(db: Connection, member_id: int, password: str) -> None:
 
 
 def forget_factor(db: Connection, member_id: int) -> None:
-    """Neither the app nor a printed code opens anything any more."""
+    """Neither the app nor a printed code opens anything any more, or is asked for."""
     db.execute(delete(staff_codes).where(staff_codes.c.staff_id == member_id))
-    gone = {"factor": None, "factor_key": None, "factor_step": 0}
+    gone = {"factor": None, "factor_key": None, "factor_step": 0, "factor_set": False}
     db.execute(update(staff).where(staff.c.id == member_id).values(gone))
 
 

@@ -91,6 +91,12 @@ def begin(store: Store, keys: Keys, settings: Settings, commitment: int, now: da
     return check
 
 
+def _title(promise: Commitment, settings: Settings) -> str:
+    """For staff: the same may be promised in several communes."""
+    commune, label = (render(name, settings.default_language) for name in (promise.commune_name, promise.label))
+    return f"{commune}: {label}"
+
+
 def _draft_sms(db: Connection, settings: Settings, promise: Commitment, check: int, until: date, now: datetime) -> None:
     """The SMS that asks, where there is anybody to ask; it waits for a second person's approval."""
     forum = forums.find(db, promise.forum) if promise.forum is not None else None
@@ -100,8 +106,8 @@ def _draft_sms(db: Connection, settings: Settings, promise: Commitment, check: i
     inviter = forum.inviter if forum else _usual_inviter(db)
     texts = question(Asked(inviter, promise.commune_name, promise.activity, promise.due), settings.day(now))
     draft = sending.draft(
-        db, kind=Kind.CHECK, title=render(promise.label, settings.default_language), texts=texts, audience=audience,
-        author=None, now=now, expires=_end_of(until, settings), commitment=promise.id, key=_key(check),
+        db, kind=Kind.CHECK, title=_title(promise, settings), texts=texts, audience=audience, author=None,
+        now=now, expires=_end_of(until, settings), commitment=promise.id, key=_key(check),
     )  # fmt: skip
     try:
         with db.begin_nested():

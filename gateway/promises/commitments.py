@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,12 +18,10 @@ from sqlalchemy import Connection, delete, select, update
 
 from gateway.config import Settings
 from gateway.errors import Told
-from gateway.models.broadcasts import broadcasts
 from gateway.models.editions import publish
 from gateway.models.places import communes
-from gateway.models.promises import Standing, checks, commitment_changes, commitment_sources, commitments
-from gateway.models.releases import council_replies
-from gateway.promises.facts import Commitment, Source, Wanted, find, history, listed
+from gateway.models.promises import Standing, commitment_changes, commitment_sources, commitments
+from gateway.promises.facts import Commitment, Source, Wanted, find, hangs, history, listed
 from gateway.promises.rules import must_be_right
 
 __all__ = [
@@ -45,7 +44,7 @@ def add(db: Connection, settings: Settings, commitment: Commitment, author: int 
     Of the given one all but the id is taken. The very same one that is there already is not added again: of two
     clicks one counts. Raises NotKept.
     """
-    kept = must_be_right(db, settings, commitment, settings.day(now))
+    kept = must_be_right(db, settings, replace(commitment, id=0), settings.day(now))
     # of two at once in the same commune the second waits here, and finds the first
     db.execute(select(communes.c.code).where(communes.c.code == kept.commune).with_for_update())
     there = next((one.id for one in listed(db, kept.commune) if _is_same(one, kept)), None)
@@ -61,7 +60,10 @@ def add(db: Connection, settings: Settings, commitment: Commitment, author: int 
 
 
 def edit(db: Connection, settings: Settings, commitment: Commitment, now: datetime) -> None:
-    """Changes all of a commitment but how far it is, which has a history. Raises NotKept, or Gone."""
+    """Changes all of a commitment but how far it is, which has a history. Raises NotKept, or Gone.
+
+    One about which villagers know already stays in its commune: their answers are of it.
+    """
     old = _as_it_is(db, commitment.id)
     kept = must_be_right(db, settings, commitment, settings.day(now))
     _keep(db, old, now, **_values(kept))
@@ -102,14 +104,6 @@ def remove(db: Connection, commitment: int, now: datetime) -> None:
         db.execute(delete(table).where(table.c.commitment == commitment))
     db.execute(delete(commitments).where(commitments.c.id == commitment))
     publish(db, now)
-
-
-def hangs(db: Connection, commitment: int) -> bool:
-    """Whether something hangs on it: villagers were asked about it, or told of it, or its council wrote about it."""
-    asked = select(checks.c.id).where(checks.c.commitment == commitment)
-    told = select(broadcasts.c.id).where(broadcasts.c.commitment == commitment)
-    replied = select(council_replies.c.id).where(council_replies.c.commitment == commitment)
-    return db.execute(asked.union_all(told, replied).limit(1)).first() is not None
 
 
 def _as_it_is(db: Connection, commitment: int) -> Commitment:

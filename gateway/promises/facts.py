@@ -13,8 +13,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, false, func, sele
 
 from gateway.forums.facts import named
 from gateway.menus.phrases import Name
+from gateway.models.broadcasts import broadcasts
 from gateway.models.places import communes, places
 from gateway.models.promises import Standing, checks, commitment_changes, commitment_sources, commitments
+from gateway.models.releases import council_replies
 from gateway.models.rounds import round_communes, rounds
 from gateway.models.staff import staff
 from gateway.promises.money import Currency, said
@@ -132,6 +134,14 @@ def find(db: Connection, commitment: int, *, to_change: bool = False) -> Commitm
     """A commitment by its id; `to_change`: nobody else changes it before this transaction ends."""
     one = _rows().where(commitments.c.id == commitment)
     return next(iter(_read(db, one.with_for_update(of=commitments) if to_change else one)), None)
+
+
+def hangs(db: Connection, commitment: int) -> bool:
+    """Whether something hangs on it: villagers were asked about it, or told of it, or its council wrote about it."""
+    asked = select(checks.c.id).where(checks.c.commitment == commitment)
+    told = select(broadcasts.c.id).where(broadcasts.c.commitment == commitment)
+    replied = select(council_replies.c.id).where(council_replies.c.commitment == commitment)
+    return db.execute(asked.union_all(told, replied).limit(1)).first() is not None
 
 
 def listed(

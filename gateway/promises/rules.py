@@ -14,8 +14,9 @@ from gateway.errors import Told
 from gateway.menus.phrases import Name
 from gateway.models.forums import forums
 from gateway.models.places import communes
+from gateway.models.promises import commitments
 from gateway.models.rounds import round_communes
-from gateway.promises.facts import Commitment, Source
+from gateway.promises.facts import Commitment, Source, hangs
 from gateway.promises.money import MOST, NAMES, Currency, said
 from gateway.text import Limit, fits, fold, in_gsm7, plain, segments
 
@@ -34,6 +35,10 @@ class Flaw(enum.StrEnum):
     """What can be wrong with a commitment."""
 
     COMMUNE = "choose a commune of the programme"
+    STAYS = (
+        "villagers were asked about it or told of it, or its council wrote about it: it stays in its commune; enter"
+        " another one for the other commune"
+    )
     ROUND = "this round was not in this commune"
     FORUM = "this forum was not in this commune"
     NO_ACTIVITY = "say what is to be done in the language of the programme: villagers read it"
@@ -111,6 +116,9 @@ def _of_the_place(db: Connection, commitment: Commitment) -> Iterator[Wrong]:
     if db.execute(select(communes.c.code).where(communes.c.code == code)).first() is None:
         yield Wrong("commune", Flaw.COMMUNE)
         return
+    until_now = db.scalar(select(commitments.c.commune).where(commitments.c.id == commitment.id))
+    if until_now is not None and until_now != code and hangs(db, commitment.id):
+        yield Wrong("commune", Flaw.STAYS)
     if commitment.round_id is not None:
         mine = (round_communes.c.round_id == commitment.round_id) & (round_communes.c.commune == code)
         if db.execute(select(round_communes.c.round_id).where(mine)).first() is None:

@@ -7,6 +7,7 @@ other. Whoever is switched off records no more, on the phone or on the panel, an
 from __future__ import annotations
 
 import enum
+import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,7 +20,7 @@ from gateway.contacts import contacts
 from gateway.contacts.contacts import Refused
 from gateway.models.places import communes
 from gateway.models.rounds import round_communes
-from gateway.models.staff import communes_of, end_login, let_in, new_password, set_communes, staff
+from gateway.models.staff import communes_of, end_login, let_in, new_password, password_of, set_communes, staff, verify
 from gateway.models.store import insert, insert_new
 from gateway.models.volunteers import recorded, volunteers
 from gateway.privacy import Keys
@@ -62,6 +63,28 @@ def register(
     return int(made[0])
 
 
+def register_with_login(
+    db: Connection, keys: Keys, settings: Settings, given: Details, login: str, today: date, by: int, form: str
+) -> tuple[int, tuple[str, str]]:
+    """Registers a volunteer with a login; returns the id, and the login's name and password. Raises Refused.
+
+    A form that comes twice (`form` is its own name) makes one and is answered with the same password, which is derived
+    from all of it: the answer to the first click never reaches the screen. Once the password was changed it is over.
+    """
+    name = " ".join(login.split())
+    written = json.dumps([by, form, given.name, given.commune, given.number, name])
+    password = password_of(keys.derived(f"panel volunteer {written}"))
+    # of two clicks at once the second waits here, and finds what the first made
+    db.execute(select(staff.c.id).where(staff.c.id == by).with_for_update())
+    there = verify(db, name, password)
+    if there is not None:
+        mine = db.scalar(select(volunteers.c.id).where(volunteers.c.staff_id == there.id))
+        if mine is not None:
+            return mine, (name, password)
+    made = register(db, keys, settings, given, today, with_login=True)
+    return made, give_login(db, made, name, password)
+
+
 def change(db: Connection, keys: Keys, settings: Settings, volunteer: int, given: Details) -> None:
     """Changes what is known of a volunteer; a login of theirs records in the new commune, too. Raises Refused."""
     values = _checked(db, keys, settings, given, volunteer)
@@ -78,16 +101,19 @@ def switch(db: Connection, volunteer: int, *, on: bool) -> None:
         end_login(db, login.id)
 
 
-def give_login(db: Connection, volunteer: int, name: str) -> tuple[str, str]:
-    """A login for the panel, or a new password for the one there is: its name and password. Raises Refused."""
+def give_login(db: Connection, volunteer: int, name: str, password: str | None = None) -> tuple[str, str]:
+    """A login for the panel, or a new password for the one there is: its name and password. Raises Refused.
+
+    The password is a new one unless it is given.
+    """
+    password = password or new_password()
     row = find(db, volunteer)
     assert row is not None
     if (login := login_of(db, volunteer)) is not None:
-        password = new_password()
         return let_in(db, login.id, password) or login.name, password
     name = " ".join(name.split())
     try:
-        password = logins.add(db, name, ROLE, [row.commune])
+        logins.add(db, name, ROLE, [row.commune], password)
     except logins.Refused as refusal:
         raise Refused(Flaw.LOGIN_TAKEN if refusal.flaw is logins.Flaw.TAKEN else Flaw.NO_LOGIN) from None
     made = db.execute(select(staff.c.id).where(staff.c.name == name)).scalar_one()

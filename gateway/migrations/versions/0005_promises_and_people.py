@@ -308,6 +308,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("comments", sa.Boolean(), server_default=sa.false(), nullable=False))
 
     with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("factor_set", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("factor", sa.LargeBinary(), nullable=True))
         batch_op.add_column(sa.Column("factor_key", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("factor_step", sa.Integer(), server_default="0", nullable=False))
