@@ -17,8 +17,9 @@ from flask_login import current_user
 from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 from werkzeug.wrappers import Response
 
-from admin import providers, rights, scope
-from admin.messages import KINDS
+from admin import rights, scope
+from admin.messaging import providers
+from admin.messaging.messages import KINDS
 from admin.wording import Value
 from gateway.bulk.broadcasts import may_approve
 from gateway.config import FLOOR, Settings

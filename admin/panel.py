@@ -17,46 +17,14 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin import (
-    access,
-    assets,
-    audit,
-    audit_page,
-    broadcasts,
-    comments,
-    commitments,
-    contact_files,
-    contacts,
-    council,
-    factor,
-    forums,
-    home,
-    information,
-    issues,
-    joining,
-    kept_forms,
-    logins,
-    message_page,
-    messages,
-    own_login,
-    pauses,
-    place_files,
-    places,
-    polls,
-    providers,
-    publishing,
-    record,
-    reports,
-    rights,
-    rounds,
-    scope,
-    services,
-    tallies,
-    volunteers,
-    weekly,
-)
-from admin.limits import Limits
-from admin.sessions import Sessions
+from admin import assets, audit, home, rights, scope
+from admin.figures import council, publishing, record, reports, rounds, tallies, volunteers, weekly
+from admin.meetings import commitments, forums, issues
+from admin.messaging import broadcasts, contact_files, contacts, message_page, messages, polls, providers
+from admin.people import access, factor, joining, kept_forms, logins, own_login
+from admin.people.limits import Limits
+from admin.people.sessions import Sessions
+from admin.programme import audit_page, comments, information, pauses, place_files, places, services
 from admin.wording import LANGUAGES, Wording, spoken
 from gateway import second_factor
 from gateway.config import Settings

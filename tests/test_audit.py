@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from admin import audit
-from admin.audit_words import KINDS, SENTENCES, kind_of
+from admin.programme.audit_words import KINDS, SENTENCES, kind_of
 from gateway import create_app
 from gateway.bulk import broadcasts as bulk
 from gateway.bulk.letters import Audience
@@ -120,7 +120,7 @@ def test_every_form_of_the_panel_has_a_sentence_in_the_log(app: Flask) -> None:
         if rule.endpoint.startswith("admin.") and "POST" in (rule.methods or ())
     }  # fmt: skip
     said = {deed.partition(" ")[0] for deed in SENTENCES if not deed.startswith("mati")}
-    assert forms - audit.QUIET - said == set(), "write a sentence for these in admin/audit_words.py"
+    assert forms - audit.QUIET - said == set(), "write a sentence for these in admin/programme/audit_words.py"
     assert said - forms == set(), "nobody can do these any more"
     assert forms >= audit.QUIET | audit.LOOKED_THROUGH
     assert {kind_of(deed) for deed in SENTENCES} <= KINDS.keys()
@@ -128,8 +128,8 @@ def test_every_form_of_the_panel_has_a_sentence_in_the_log(app: Flask) -> None:
 
 @on_one_database
 def test_every_deed_of_an_address_has_a_sentence_of_its_own() -> None:
-    from admin.broadcast_deeds import DEEDS as OF_BROADCASTS
-    from admin.forum_deeds import DEEDS as OF_FORUMS
+    from admin.meetings.forum_deeds import DEEDS as OF_FORUMS
+    from admin.messaging.broadcast_deeds import DEEDS as OF_BROADCASTS
 
     wanted = {f"admin.broadcasts_do {deed}" for deed in OF_BROADCASTS} | {
         f"admin.forums_do {deed}" for deed in OF_FORUMS

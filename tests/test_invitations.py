@@ -238,7 +238,7 @@ def test_the_link_is_in_no_log_no_header_and_no_table(
         def broken(*_: object) -> None:
             raise RuntimeError("broken")
 
-        patch.setattr("admin.joining.invitations.find", broken)
+        patch.setattr("admin.people.joining.invitations.find", broken)
         bopha.client.application.config["PROPAGATE_EXCEPTIONS"] = False
         assert bopha.get(link).status_code in (500, 503)
     assert accept(bopha, link) == 302

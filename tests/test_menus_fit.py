@@ -112,7 +112,7 @@ BEGAN = "2026-11-23T12:00:00+07:00"
 PLAIN = forum(1, "010806", "2026-12-03T01:30:00+00:00")
 LONGEST = forum(
     2, "010806", "2026-12-03T08:00:00+00:00",
-    # as long as staff may write them (admin/forum_form.py)
+    # as long as staff may write them (admin/meetings/forum_form.py)
     title=["វេទិកាសាធារណៈស្តីពីសេវារដ្ឋបាល និងសុខភាពឃុំលើកទីពីរ", "vetika satharonak sdey pi seva rothbal nung sokhapheap leuk 2",
            "public forum on commune administration and health services 2"],
     venue=["សាលាប្រជុំនៃវត្តព្រះនេត្រព្រះ ជិតផ្សារទឹកថ្លា ភូមិតាអ៊ុន", "sala brochum voat Preah Netr Preah, chit phsar, phum Ta Un",

@@ -21,8 +21,8 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 import admin
-from admin import tallies as page_of_tallies
-from admin.messages import KINDS, REASONS, STATES
+from admin.figures import tallies as page_of_tallies
+from admin.messaging.messages import KINDS, REASONS, STATES
 from admin.wording import CATALOGUES
 from gateway import config, create_app
 from gateway.menus.phrases import Words
@@ -276,7 +276,7 @@ def test_while_the_database_is_down_a_page_says_so(panel: Browser, monkeypatch: 
     def down(*_: object) -> None:
         raise OperationalError("SELECT", {}, Exception("down"))
 
-    monkeypatch.setattr("admin.sessions.staff_sessions.find", down)
+    monkeypatch.setattr("admin.people.sessions.staff_sessions.find", down)
     monkeypatch.setattr("admin.panel.is_demo", down)
     answer = panel.get("/admin/tallies")
     assert answer.status_code == 503

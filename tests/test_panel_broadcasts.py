@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from admin.complaints import COMPLAINTS
+from admin.messaging.complaints import COMPLAINTS
 from gateway import create_app
 from gateway.bulk import broadcasts as bulk
 from gateway.bulk.complaints import Wrong

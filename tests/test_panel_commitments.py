@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from admin.commitment_words import COLOURS, FLAWS, NOT_MONEY, STANDINGS
+from admin.meetings.commitment_words import COLOURS, FLAWS, NOT_MONEY, STANDINGS
 from gateway import logins
 from gateway.bulk.letters import Audience
 from gateway.models import staff
@@ -190,7 +190,7 @@ def test_one_that_villagers_were_asked_about_stays_in_its_commune(panel: Browser
     check(village, made, None)
     answer = fill_in(panel, f"/admin/commitments/{made}/edit", commune=COMMUNES[0], place="Pongro")
     assert answer.status_code == 422
-    assert "it stays in its commune. For the other commune write down another one." in text(answer)
+    assert "it stays in its commune. Write a new one for the other commune." in text(answer)
     assert 'value="Pongro"' in answer.text
     assert find(village, made).commune == TA_PHOU
 

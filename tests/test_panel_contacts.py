@@ -18,9 +18,9 @@ import time_machine
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from admin.contact_files import FATES, MOST_BYTES
-from admin.contact_form import ROLES
-from admin.flaws import FLAWS
+from admin.messaging.contact_files import FATES, MOST_BYTES
+from admin.messaging.contact_form import ROLES
+from admin.messaging.flaws import FLAWS
 from gateway.bulk.letters import Audience
 from gateway.config import Language
 from gateway.contacts import contacts, groups, sheets

@@ -241,7 +241,7 @@ def test_the_list_is_sifted_and_paged(
     installation: Installation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("admin.information.PAGE", 2)
+    monkeypatch.setattr("admin.programme.information.PAGE", 2)
     add(installation)
     add(installation, BUDGET)
     add(installation, title={**FEE.title, "en": "Later"}, words={}, valid_from=TODAY + timedelta(days=9))

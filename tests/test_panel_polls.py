@@ -291,7 +291,7 @@ def test_polls_come_in_pages_and_what_is_not_there_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "No poll yet A poll asks a group one question by SMS." in panel.read("/admin/polls")
-    monkeypatch.setattr("admin.polls.PAGE", 2)
+    monkeypatch.setattr("admin.messaging.polls.PAGE", 2)
     for _ in "123":
         ask(house)
     assert "Page 1 of 2 Older" in panel.read("/admin/polls")

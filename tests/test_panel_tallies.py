@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-import admin.tallies as page_of_tallies
+import admin.figures.tallies as page_of_tallies
 from gateway.models.answers import OVERALL
 from gateway.scorecard import breakdowns
 from tests.conftest import Installation

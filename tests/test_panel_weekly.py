@@ -119,7 +119,7 @@ def test_a_long_list_is_paged_the_newest_week_first(
     clock: time_machine.Traveller,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("admin.weekly.PAGE", 3)
+    monkeypatch.setattr("admin.figures.weekly.PAGE", 3)
     told.tick("2026-12-07 08:00")
     clock.move_to(at("2026-12-07 09:00"))
     panel.log_in(page="/admin/login?lang=en")

@@ -19,7 +19,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from admin import reports
+from admin.figures import reports
 from gateway import cli, create_app
 from gateway.config import LANGUAGES, Language
 from gateway.menus.phrases import Name

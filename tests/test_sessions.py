@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
-from admin.sessions import browser_name
+from admin.people.sessions import browser_name
 from gateway import backup, create_app, keyring, logins
 from gateway.models import staff
 from gateway.models.contacts import contacts

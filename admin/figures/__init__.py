@@ -1,0 +1,1 @@
+"""Figures: tallies, rounds, what is published, weekly letters; councils' and volunteers' own pages."""

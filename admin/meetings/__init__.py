@@ -1,0 +1,1 @@
+"""Meeting people: forums, what was promised there, issues that groups raise."""

@@ -1,0 +1,1 @@
+"""Messages: broadcasts, polls, the outbox, contacts."""

@@ -1,0 +1,1 @@
+"""Who logs in: logins, invitations, second factors, sessions."""

@@ -1,0 +1,1 @@
+"""The programme: services, places, information, comments; the audit log, the pause."""
