@@ -277,7 +277,7 @@ def test_between_the_days_of_a_pause_nothing_of_these_kinds_leaves(
     house.pauses(24, 26)
     house.outbox().drain()
     silent = kind in PAUSED
-    assert silent is (kind in ("invitation", "reminder", "tally", "poll", "result"))
+    assert silent is (kind in ("invitation", "reminder", "tally", "poll", "check", "result"))
     assert house.state(message) == (State.QUEUED if silent else State.ACCEPTED)
     house.at("08:00", 27)
     house.outbox().drain()

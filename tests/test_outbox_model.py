@@ -64,7 +64,7 @@ CHANGES = {
 """All that can happen to a message; what is not named here is the end (DESIGN.md, The outbox)."""
 BY_STAFF = {("unconfirmed", "queued"), ("refused", "queued")}
 """A person's explicit act."""
-SILENT = {"invitation", "reminder", "tally", "poll", "result"}
+SILENT = {"invitation", "reminder", "tally", "poll", "check", "result"}
 """What does not leave in a pause (DOMAIN.md, Privacy)."""
 
 OUTCOMES: Mapping[str, Outcome | None] = {

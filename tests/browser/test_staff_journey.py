@@ -48,6 +48,7 @@ class Desk:
         self.write("New password", PASSWORD)
         self.write("New password again", PASSWORD)
         self.press("Change the password")
+        expect(self.page.get_by_role("status").first).to_be_visible()  # it is stored: only now may one go on
 
     def go_to(self, group: str, label: str) -> None:
         """By the pages at the top; on a phone they fold into one line."""
