@@ -15,16 +15,16 @@ from gateway.privacy import Keys
 from gateway.promises import issues
 from gateway.promises.issues import Issue
 
-HEALTH = "health"
+TAKEN_ON = "window"
 APPROVED = (
-    ("គិលានុបដ្ឋាយិកានិយាយល្អ តែត្រូវរង់ចាំយូរ។", 0),
-    ("The health centre was closed on Friday afternoon.", 2),
-    ("Pet la or, pontae min mean thnam krob te.", 3),
+    ("អ្នកធ្វើការនិយាយល្អ តែត្រូវរង់ចាំយូរ។", 0),
+    ("The office was closed on Friday afternoon.", 2),
+    ("Seva la or, pontae rong cham yur.", 3),
 )
 """Texts, and the place of their commune."""
 WAITING = (
     ("បងស្រីចាន់ គិតថ្លៃលើសតារាង។ ហៅខ្ញុំ ០១០ ០០០ ០០១", 2),
-    ("Mrs Sokha came at ten, see www.example.org/health or call 010 000 002", 2),
+    ("Mrs Sokha came at ten, see www.example.org/office or call 010 000 002", 2),
     ("Mean neak rong cham chroen pek nov prek", 1),
 )
 GROUPS = ("Women's savings group (invented)", "Youth research team (invented)", "Farmers' cooperative (invented)")
@@ -55,16 +55,14 @@ RAISED: Sequence[_Raised] = (
 
 
 def seed(db: Connection, keys: Keys, communes: Sequence[str], today: date, now: datetime) -> None:
-    """Comments of a month in which one service took them: some are approved, some wait. Issues of two years.
-
-    Now none takes them, as in a new programme: the thanks of the handset stay as short as they are.
-    """
+    """One service takes comments: some are approved, some wait. Issues of two years."""
+    comments.switch(db, TAKEN_ON, now, on=True)
     for words, place in APPROVED:
-        comments.take(db, keys, words, communes[place], HEALTH, today)
+        comments.take(db, keys, words, communes[place], TAKEN_ON, today)
     for one in comments.waiting(db, keys, 0, len(APPROVED)):
         comments.approve(db, one.id, proposed(one.words), one.commune, one.service, None, today)
     for words, place in WAITING:
-        comments.take(db, keys, words, communes[place], HEALTH, today)
+        comments.take(db, keys, words, communes[place], TAKEN_ON, today)
     for i, raised in enumerate(RAISED):
         since = today - timedelta(days=raised.days)
         issue = Issue(GROUPS[i % len(GROUPS)], raised.subject, raised.to_whom, since, communes[raised.place])
