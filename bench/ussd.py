@@ -1,4 +1,4 @@
-"""Row 1: a known number dials, rates a service, says who, is thanked; one durable rating a session.
+"""A known number dials, rates a service, says who, is thanked: `python -m bench.ussd` (installs its peers first).
 
 The gateway and its peers stand behind the same PostgreSQL and Valkey and are asked in turns, by the same load.
 """
@@ -11,20 +11,22 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
+import click
 import psycopg
 from sqlalchemy import make_url
 
 from bench import load
 from bench.chaos.ground import free_port
 from bench.chaos.held import Held, until
-from bench.chaos.servers import Servers
+from bench.chaos.servers import Servers, servers
 from gateway import config, schema
 from gateway.models.callers import callers
 from gateway.models.store import Store, insert_many
@@ -118,18 +120,10 @@ def peers(servers: Servers, folder: Path, wanted: Sequence[str]) -> Iterator[lis
         "PATH": os.environ["PATH"], "PG_HOST": str(make_url(database).query["host"]), "DATABASE_URL": database,
         "PG_DATABASE": str(make_url(database).database), "REDIS_SOCKET": servers.valkey.url.removeprefix("unix://"),
     }  # fmt: skip
-    makers = {
-        "mati": lambda: _mati(servers, folder),
-        "express": lambda: _express(folder, env, 1),
-        "express x 2": lambda: _express(folder, env, 2),
-        "tutorial": lambda: _tutorial(folder, env),
-        "flask, no I/O": lambda: _ceiling(folder, "flask_app", "flask, no I/O"),
-        "bare WSGI": lambda: _ceiling(folder, "bare", "bare WSGI"),
-    }
     made: list[Peer] = []
     try:
         for name in wanted:
-            made.append(makers[name]())
+            made.append(MAKERS[name](servers, folder, env))
             made[-1].held.start()
         for peer in made:
             until(peer.name, lambda peer=peer: _answers(peer), READY)
@@ -210,3 +204,37 @@ def _answers(peer: Peer) -> bool:
 def _dsn(url: str) -> str:
     made = make_url(url)
     return f"host={made.query['host']} user=postgres dbname={made.database}"
+
+
+MAKERS: Mapping[str, Callable[[Servers, Path, Mapping[str, str]], Peer]] = {
+    "mati": lambda servers, folder, _env: _mati(servers, folder),
+    "express": lambda _servers, folder, env: _express(folder, env, 1),
+    "express x 2": lambda _servers, folder, env: _express(folder, env, 2),
+    "tutorial": lambda _servers, folder, env: _tutorial(folder, env),
+    "flask, no I/O": lambda _servers, folder, _env: _ceiling(folder, "flask_app", "flask, no I/O"),
+    "bare WSGI": lambda _servers, folder, _env: _ceiling(folder, "bare", "bare WSGI"),
+}
+"""The gateway, what people would use instead, and what none of them can be faster than."""
+
+
+@click.command()
+@click.option("--peer", "wanted", multiple=True, help="Only these; else all.")
+@click.option("--connections", multiple=True, type=int, default=(16, 64, 128), show_default=True)
+@click.option("--seconds", type=float, default=5.0, show_default=True, help="A turn.")
+@click.option("--rounds", "turns", type=int, default=1, show_default=True, help="Turns of each.")
+def main(wanted: Sequence[str], connections: Sequence[int], seconds: float, turns: int) -> None:
+    """Lets them answer in turns, behind a PostgreSQL and a Valkey of their own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "bench"
+        folder.mkdir()
+        with servers(folder) as both, peers(both, folder, wanted or tuple(MAKERS)) as made:
+            for many, _turn, peer in itertools.product(connections, range(turns), made):
+                found = play(peer, many, seconds)
+                click.echo(
+                    f"{found.peer:<14} {many:>4} connections {found.sessions:>8.0f} sessions/s"
+                    f"  p50 {found.p50 * 1000:6.1f} ms  p99 {found.p99 * 1000:6.1f} ms  {found.cpu * 1e6:.0f} µs a step"
+                )
+
+
+if __name__ == "__main__":
+    main()
