@@ -25,7 +25,7 @@ demo: .venv/run ## the whole gateway with invented data, on http://127.0.0.1:800
 	@exec $(BIN)/mati up --demo
 
 test: .venv/test ## the whole test suite, on SQLite and PostgreSQL, with a real Redis
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: .venv/test ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -463,6 +463,7 @@ _around = st.text(st.characters(exclude_categories=["Cs", "Nd", "No", "Nl"]), ma
 @settings(max_examples=600, deadline=None)
 @given(_around, _written(), _around, _written())
 @example("see ", ("www 012 345 678", "12345678"), ".com ", ("012345678", "12345678"))
+@example("", ("010000000", "10000000"), "@AA", ("011373966", "11373966"))
 def test_no_number_is_left_however_it_is_written(
     before: str, first: tuple[str, str], between: str, second: tuple[str, str]
 ) -> None:

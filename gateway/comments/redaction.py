@@ -107,7 +107,10 @@ def proposed(text: str) -> str:
     def instead(found: re.Match[str]) -> str:
         return _INSTEAD[Found.LINK if found["link"] else Found.NUMBER][in_khmer]
 
-    return _CONTACT.sub(instead, text).strip()
+    before = ""
+    while before != text:  # without a number before it `@name` is a link that it was not
+        before, text = text, _CONTACT.sub(instead, text)
+    return text.strip()
 
 
 def leads_to_somebody(text: str) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import update
 from admin.wording import Wording
 from gateway.bulk.hours import next_possible
 from gateway.config import Settings
+from gateway.models.broadcasts import broadcasts
 from gateway.models.messages import State, messages
 from gateway.models.store import Store
 from tests.browser.conftest import WIDTHS, Demo
@@ -192,11 +193,16 @@ def watch(desk: Desk) -> None:
 
 
 def play_the_provider_at_night(desk: Desk) -> None:
-    """Between 19:00 and 8:00 nothing is sent."""
+    """Between 19:00 and 8:00 nothing is sent: then it is told to have begun, and sent while one looks on."""
     settings, now = Settings(data_dir=desk.demo.folder), datetime.now(UTC)
     if next_possible(now, settings.zone, None) > now:
         broadcast = int(desk.page.url.rsplit("/", 1)[1])
-        with Store(f"sqlite:///{desk.demo.folder / 'mati.sqlite'}").write() as db:
+        store = Store(f"sqlite:///{desk.demo.folder / 'mati.sqlite'}")
+        with store.write() as db:
+            db.execute(update(broadcasts).where(broadcasts.c.id == broadcast).values(start=now))
+            db.execute(update(messages).where(messages.c.broadcast == broadcast).values(not_before=now))
+        desk.page.reload()
+        with store.write() as db:
             db.execute(update(messages).where(messages.c.broadcast == broadcast).values(state=State.DELIVERED))
 
 
