@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import PurePath
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from admin import audit
@@ -16,11 +15,12 @@ from admin.meetings.issue_words import STATES, said_of
 from admin.messaging.contact_files import MOST_BYTES
 from admin.messaging.contact_lines import wording_for
 from admin.messaging.flaws import said as said_of_file
+from admin.uploads import Shelf
 from gateway.config import Settings
 from gateway.contacts.sheets import MOST_PROBLEMS, BadFile
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.store import Store
-from gateway.models.uploads import KEPT, Upload, drop_upload, find_upload, keep
+from gateway.models.uploads import KEPT, Upload, drop_upload
 from gateway.phones import scrub
 from gateway.privacy import Keys
 from gateway.promises import issue_lists, issues
@@ -47,15 +47,12 @@ EXAMPLES = {
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
     """`/admin/issues/import`, `/admin/issues/import/<upload>`."""
+    shelf = Shelf(store, keys, now, "issues", "of")
 
     def read(upload: Upload) -> Reading:
         """The file as it is understood. Raises BadFile."""
         with store.read() as db:
             return issue_lists.read(db, issue_lists.sheet(upload.file, upload.text.encode()), settings.day(now()))
-
-    def mine(upload: str) -> Upload | None:
-        with store.read() as db:
-            return find_upload(db, keys, upload, current_user.member.id, now())
 
     def form_page(errors: dict[str, Phrase], bad: BadFile | None = None) -> str:
         problems = bad.problems if bad else ()
@@ -81,20 +78,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             read(upload)
         except BadFile as bad:
             return form_page({}, bad), 422
-        with store.write() as db:
-            kept = keep(db, keys, me(), name, {"of": "issues"}, upload.text, now())
-        audit.tell(name=name)
-        return redirect(url_for("admin.issues_look", upload=kept))
-
-    def too_late() -> Response:
-        flash(_("This file was taken in already, or waited too long. Choose it again if it is not in yet.").msgid)
-        return redirect(url_for("admin.issues_import"))
+        return shelf.keep(name, {"of": "issues"}, upload.text)
 
     @panel.get("/issues/import/<upload>", endpoint="issues_look")
     def look(upload: str) -> Response | str | tuple[str, int]:
-        kept = mine(upload)
-        if kept is None or kept.said.get("of") != "issues":
-            return too_late()
+        kept = shelf.mine(upload)
+        if kept is None:
+            return shelf.too_late()
         try:
             reading = read(kept)
         except BadFile as bad:  # something else has changed since it was brought
@@ -108,9 +98,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/issues/import/<upload>", endpoint="issues_taken_in")
     def taken_in(upload: str) -> Response | tuple[str, int]:
-        kept, moment = mine(upload), now()
-        if kept is None or kept.said.get("of") != "issues":
-            return too_late()
+        kept, moment = shelf.mine(upload), now()
+        if kept is None:
+            return shelf.too_late()
         try:
             reading = read(kept)
         except BadFile as bad:
@@ -118,7 +108,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
         today = settings.day(moment)
         with store.write() as db:
             if not drop_upload(db, upload):  # pressed twice
-                return too_late()
+                return shelf.too_late()
             before = len(issues.listed(db, Wanted(), today))
             for one in reading.issues:
                 issues.add(db, one, today, me(), moment)
@@ -130,8 +120,4 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/issues/import/<upload>/drop", endpoint="issues_dropped")
     def dropped(upload: str) -> Response:
-        if mine(upload):
-            with store.write() as db:
-                drop_upload(db, upload)
-        flash(_("The file was not taken in.").msgid)
-        return redirect(url_for("admin.issues_import"))
+        return shelf.drop(upload)

@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import PurePath
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from admin import audit
 from admin.messaging.contact_form import ROLES
 from admin.messaging.contact_lines import wording_for
 from admin.messaging.flaws import said
+from admin.uploads import Shelf
 from admin.wording import SPOKEN
 from gateway.config import Settings
 from gateway.contacts import intake as contact_intake
@@ -26,7 +26,7 @@ from gateway.contacts.sheets import MOST_PROBLEMS, BadFile
 from gateway.menus.phrases import Name, Phrase, Words
 from gateway.models.places import places
 from gateway.models.store import Store
-from gateway.models.uploads import KEPT, Upload, drop_upload, find_upload, keep
+from gateway.models.uploads import KEPT, Upload, drop_upload
 from gateway.phones import masked, scrub
 from gateway.privacy import Keys
 
@@ -47,8 +47,8 @@ TAKEN_IN = _("Taken in: {new} new, {changed} changed, {same} unchanged, {stopped
 class Files:
     """What the pages of a file share."""
 
-    def __init__(self, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
-        self._store, self._settings, self._keys, self._now = store, settings, keys, now
+    def __init__(self, store: Store, settings: Settings, keys: Keys) -> None:
+        self._store, self._settings, self._keys = store, settings, keys
 
     def read(self, upload: Upload) -> Reading:
         """The file as it is understood. Raises BadFile."""
@@ -63,12 +63,6 @@ class Files:
         reading = self.read(upload)
         with self._store.read() as db:
             return contact_intake.plan(db, reading)
-
-    def mine(self, upload: str) -> Upload | None:
-        """A file that whoever is logged in brought within the hour."""
-        with self._store.read() as db:
-            found = find_upload(db, self._keys, upload, current_user.member.id, self._now())
-        return found if found and "consent" in found.said else None  # else it is one of places
 
     def form(self, typed: Mapping[str, str], errors: Mapping[str, Phrase], bad: BadFile | None = None) -> str:
         """The page to choose a file, with what is wrong with the one just brought."""
@@ -85,7 +79,7 @@ class Files:
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
     """`/admin/contacts/import`, `/admin/contacts/import/<upload>`."""
-    files = Files(store, settings, keys, now)
+    files, shelf = Files(store, settings, keys), Shelf(store, keys, now, "contacts", "consent")
 
     @panel.get("/contacts/import", endpoint="contacts_import")
     def form() -> str:
@@ -108,21 +102,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             files.plan(upload)
         except BadFile as bad:
             return files.form(typed, {}, bad), 422
-        with store.write() as db:
-            kept = keep(db, keys, current_user.member.id, name, typed, upload.text, now())
-        audit.tell(name=name)
-        return redirect(url_for("admin.contacts_look", upload=kept))
-
-    def too_late() -> Response:
-        audit.refused()
-        flash(_("This file was taken in already, or waited too long. Choose it again if it is not in yet.").msgid)
-        return redirect(url_for("admin.contacts_import"))
+        return shelf.keep(name, typed, upload.text)
 
     @panel.get("/contacts/import/<upload>", endpoint="contacts_look")
     def look(upload: str) -> Response | str | tuple[str, int]:
-        kept = files.mine(upload)
+        kept = shelf.mine(upload)
         if kept is None:
-            return too_late()
+            return shelf.too_late()
         try:
             plan = files.plan(kept)
         except BadFile as bad:  # something else has changed since it was brought
@@ -138,15 +124,15 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/contacts/import/<upload>", endpoint="contacts_taken_in")
     def taken_in(upload: str) -> Response | tuple[str, int]:
-        kept = files.mine(upload)
+        kept = shelf.mine(upload)
         if kept is None:
-            return too_late()
+            return shelf.too_late()
         reading = files.read(kept)
         moment = now()
         try:
             with store.write() as db:
                 if not drop_upload(db, upload):  # pressed twice
-                    return too_late()
+                    return shelf.too_late()
                 done = contact_intake.take_in(db, keys, reading, settings.day(moment), moment)
         except BadFile as bad:
             return files.form(kept.said, {}, bad), 422
@@ -157,11 +143,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/contacts/import/<upload>/drop", endpoint="contacts_dropped")
     def dropped(upload: str) -> Response:
-        if files.mine(upload):
-            with store.write() as db:
-                drop_upload(db, upload)
-        flash(_("The file was not taken in.").msgid)
-        return redirect(url_for("admin.contacts_import"))
+        return shelf.drop(upload)
 
 
 def _errors(typed: Mapping[str, str]) -> dict[str, Phrase]:

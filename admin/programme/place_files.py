@@ -7,19 +7,19 @@ from datetime import datetime
 from pathlib import PurePath
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from admin import audit
 from admin.messaging.contact_lines import wording_for
 from admin.messaging.flaws import said
+from admin.uploads import Shelf
 from gateway.config import Settings
 from gateway.contacts.sheets import MOST_PROBLEMS, BadFile, Flaw, Problem, Sheet
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.editions import publish
 from gateway.models.places import LEVELS
 from gateway.models.store import Store
-from gateway.models.uploads import KEPT, Upload, drop_upload, find_upload, keep
+from gateway.models.uploads import KEPT, drop_upload
 from gateway.phones import scrub
 from gateway.places import COLUMNS, Plan, plan, sheet, take_in
 from gateway.privacy import Keys
@@ -40,6 +40,7 @@ TAKEN_IN = _("Taken in: {places} places new or changed, {joined} communes take p
 
 def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, now: Callable[[], datetime]) -> None:
     """`/admin/places/import`, `/admin/places/import/<upload>`."""
+    shelf = Shelf(store, keys, now, "places", "join")
 
     def form(errors: Mapping[str, Phrase], bad: BadFile | None = None, *, join: bool = False) -> str:
         problems = bad.problems if bad else ()
@@ -50,19 +51,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             levels=[(digits, KINDS[level]) for digits, level in LEVELS.items()],
         )  # fmt: skip
 
-    def mine(upload: str) -> Upload | None:
-        """A file of places that whoever is logged in brought within the hour."""
-        with store.read() as db:
-            found = find_upload(db, keys, upload, current_user.member.id, now())
-        return found if found and "join" in found.said else None
-
     def planned(read: Sheet) -> Plan:
         with store.read() as db:
             return plan(db, read)
-
-    def too_late() -> Response:
-        flash(_("This file was taken in already, or waited too long. Choose it again if it is not in yet.").msgid)
-        return redirect(url_for("admin.places_import"))
 
     @panel.get("/places/import", endpoint="places_import")
     def empty() -> str:
@@ -79,17 +70,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             planned(read)
         except BadFile as bad:
             return form({}, bad, join=join), 422
-        said_of_it = {"join": "yes" if join else ""}
-        with store.write() as db:
-            kept = keep(db, keys, current_user.member.id, name, said_of_it, read.text, now())
-        audit.tell(name=name)
-        return redirect(url_for("admin.places_look", upload=kept))
+        return shelf.keep(name, {"join": "yes" if join else ""}, read.text)
 
     @panel.get("/places/import/<upload>", endpoint="places_look")
     def look(upload: str) -> Response | str | tuple[str, int]:
-        kept = mine(upload)
+        kept = shelf.mine(upload)
         if kept is None:
-            return too_late()
+            return shelf.too_late()
         try:
             found = planned(sheet(kept.file, kept.text.encode()))
         except BadFile as bad:  # something else has changed since it was brought
@@ -103,14 +90,14 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/places/import/<upload>", endpoint="places_taken_in")
     def taken_in(upload: str) -> Response | tuple[str, int]:
-        kept = mine(upload)
+        kept = shelf.mine(upload)
         if kept is None:
-            return too_late()
+            return shelf.too_late()
         join = bool(kept.said["join"])
         try:
             with store.write() as db:
                 if not drop_upload(db, upload):  # pressed twice
-                    return too_late()
+                    return shelf.too_late()
                 done = take_in(db, sheet(kept.file, kept.text.encode()), join=join)
                 publish(db, now())
         except BadFile as bad:
@@ -121,11 +108,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.post("/places/import/<upload>/drop", endpoint="places_dropped")
     def dropped(upload: str) -> Response:
-        if mine(upload):
-            with store.write() as db:
-                drop_upload(db, upload)
-        flash(_("The file was not taken in.").msgid)
-        return redirect(url_for("admin.places_import"))
+        return shelf.drop(upload)
 
 
 def _said(problem: Problem) -> Words:
