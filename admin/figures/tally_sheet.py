@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-import xlsxwriter
-
 from admin.figures.tally_lines import name_of
 from admin.wording import Wording
+from gateway import spreadsheets
 from gateway.menus.phrases import Words
 from gateway.scorecard.breakdowns import Breakdown, By, Part, ServiceFigures
-from gateway.scorecard.report_files import harmless
 from gateway.scorecard.scopes import span_of
 from gateway.scorecard.tallies import Change, Figures
+from gateway.spreadsheets import Cell
 
 _ = Words
 
@@ -25,7 +23,6 @@ HEAD = (
     _("Aged 15–30"), "1", "2", "3", "4", "5", _("Mean"), _("Median"), _("Satisfied, %"), _("± points"),
     _("Change, points"), _("Change, ± points"),
 )  # fmt: skip
-Cell = str | int | float
 
 
 @dataclass(frozen=True)
@@ -40,19 +37,14 @@ class Shown:
 
 
 def as_csv(shown: Shown, words: Wording) -> bytes:
-    """UTF-8 with a mark, so that spreadsheets read Khmer."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow([words(one) for one in HEAD])
-    writer.writerows([harmless(cell) for cell in row] for row in _rows(shown, words))
-    return sheet.getvalue().encode("utf-8-sig")
+    """A line a service, or a part of it."""
+    return spreadsheets.as_csv([words(one) for one in HEAD], _rows(shown, words))
 
 
 def as_xlsx(shown: Shown, words: Wording) -> bytes:
-    """One sheet of an Excel file; a text in it is never a formula."""
+    """The same in one sheet."""
     out = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(out, options) as book:
+    with spreadsheets.workbook(out) as book:
         sheet = book.add_worksheet()
         sheet.set_column(0, len(HEAD), 11)
         sheet.set_column(4, 5, 26)
@@ -64,8 +56,8 @@ def as_xlsx(shown: Shown, words: Wording) -> bytes:
 
 
 KINDS: Mapping[str, tuple[str, Callable[[Shown, Wording], bytes]]] = {
-    "csv": ("text/csv; charset=utf-8", as_csv),
-    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
+    "csv": (spreadsheets.CSV, as_csv),
+    "xlsx": (spreadsheets.XLSX, as_xlsx),
 }
 """What there is, by the suffix of the file: its media type, and what makes it."""
 

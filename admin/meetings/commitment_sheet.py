@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 
 from admin.meetings.commitment_words import STANDINGS
 from admin.wording import Wording
+from gateway import spreadsheets
 from gateway.menus.phrases import Words
 from gateway.promises.facts import Commitment
 from gateway.promises.money import written
-from gateway.scorecard.report_files import Cell, harmless
+from gateway.spreadsheets import Cell
 
 _ = Words
 
@@ -23,13 +22,8 @@ HEAD = (
 
 
 def as_csv(lines: Iterable[Commitment], words: Wording) -> bytes:
-    """A line a commitment. UTF-8 with a mark, so that spreadsheets read Khmer; no cell becomes a formula."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow([words(one) for one in HEAD])
-    for one in lines:
-        writer.writerow([harmless(cell) for cell in _cells(one, words)])
-    return sheet.getvalue().encode("utf-8-sig")
+    """A line a commitment."""
+    return spreadsheets.as_csv([words(one) for one in HEAD], (_cells(one, words) for one in lines))
 
 
 def _cells(one: Commitment, words: Wording) -> list[Cell]:

@@ -5,7 +5,6 @@ A cell with text is text: a name that begins with = + - @ becomes no formula in 
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from functools import partial
 
 import xlsxwriter
 
+from gateway import spreadsheets
 from gateway.config import Language
 from gateway.menus.phrases import Phrase
 from gateway.menus.rating import SCORES
@@ -21,9 +21,8 @@ from gateway.scorecard import report_after, report_words
 from gateway.scorecard.report import Report
 from gateway.scorecard.report_page import compare, page, pdf, shares
 from gateway.scorecard.tallies import Change, Figures
+from gateway.spreadsheets import Cell
 
-Cell = str | int | float
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COMMON = ("file_code", "commune", "file_round", "file_from", "file_to", "file_number", "service", "question")
 _FIGURES = (
     "respondents", "numbers", "female", "young", "mean", "median", "file_satisfied", "file_margin", "change",
@@ -65,22 +64,19 @@ def lines_of(report: Report) -> Iterator[Line]:
 
 def as_csv(report: Report, language: Language) -> bytes:
     """A line a score, each with the figures of its question; UTF-8 with its mark, as spreadsheets want it."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_head((*_COMMON, *_SCORE, *_FIGURES), language))
-    for line in lines_of(report):
-        common, figures = _common(report, line, language), _figures(line, language)
-        for score in _scores(line):
-            writer.writerow([harmless(cell) for cell in (*common, *score, *figures)])
-    return out.getvalue().encode("utf-8-sig")
+    rows = (
+        (*_common(report, line, language), *score, *_figures(line, language))
+        for line in lines_of(report)
+        for score in _scores(line)
+    )
+    return spreadsheets.as_csv(_head((*_COMMON, *_SCORE, *_FIGURES), language), rows)
 
 
 def as_xlsx(report: Report, language: Language) -> bytes:
     """A line a question, a line a score, a line a promise, and what the words mean: a sheet each."""
     say = partial(render, language=language)
     out = io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(out, options) as book:
+    with spreadsheets.workbook(out) as book:
         bold, wrap = book.add_format({"bold": True, "text_wrap": True}), book.add_format({"text_wrap": True})
         scores = [f"{label} {score}" for score in range(1, 6) for label in _head(("score",), language)]
         whole = [
@@ -112,8 +108,8 @@ def as_pdf(report: Report, language: Language) -> bytes:
 KINDS: Mapping[str, tuple[str, Callable[[Report, Language], bytes]]] = {
     ".html": ("text/html; charset=utf-8", as_html),
     ".pdf": ("application/pdf", as_pdf),
-    ".csv": ("text/csv; charset=utf-8", as_csv),
-    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
+    ".csv": (spreadsheets.CSV, as_csv),
+    ".xlsx": (spreadsheets.XLSX, as_xlsx),
 }
 """What there is, by the suffix of the file: its media type, and what makes it."""
 
@@ -187,8 +183,3 @@ def _head(names: Sequence[str], language: Language) -> list[str]:
 
 def _label(name: str, language: Language) -> str:
     return render({**report_words.LABELS, **report_after.LABELS}[name], language)
-
-
-def harmless(cell: Cell) -> Cell:
-    """A text that a spreadsheet would take for a formula, quoted; a number stays one."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
