@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template
 from sqlalchemy import Connection
 
 from admin.figures.tallies import Commune
 from admin.figures.tally_lines import widths
 from admin.meetings.commitment_words import COLOURS, STANDINGS
+from admin.paging import page_of
 from gateway.config import Settings
 from gateway.models.installation import is_paused
 from gateway.models.store import Store
@@ -36,13 +37,11 @@ def add_routes(
 
     @panel.get("/council/<commune>/promises", endpoint="council_promises")
     def page(commune: str) -> str:
-        number, today = request.args.get("page", 1, type=int), settings.day(now())
+        today = settings.day(now())
         with store.read() as db:
             here = own(db, commune)
             mine = Wanted(here.code, shown=True)
-            pages = max(1, -(-count(db, mine) // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(count(db, mine), PAGE)
             quiet = is_paused(db, today)
             lines = [
                 (one, history(db, one.id)[0], None if quiet else figures(db, one.id, settings, inside=False))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, url_for
 from flask_login import current_user
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 from sqlalchemy.sql.expression import true
 from werkzeug.wrappers import Response
 
 from admin import scope
+from admin.paging import page_of
 from gateway.config import Settings
 from gateway.forums.facts import named
 from gateway.menus.phrases import Name
@@ -92,14 +93,6 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
                 abort(404)
         page = "admin.broadcasts_one" if there else "admin.broadcasts_edit"
         return redirect(url_for(page, broadcast=made))
-
-
-def page_of(count: int, size: int) -> tuple[int, int]:
-    """The page that is asked for, and how many there are."""
-    number, pages = request.args.get("page", 1, type=int), max(1, -(-count // size))
-    if not 1 <= number <= pages:
-        abort(404)
-    return number, pages
 
 
 def read_replies(rows: Sequence[Row[Any]]) -> list[Reply]:

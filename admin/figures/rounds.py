@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from admin import audit, editing, scope
 from admin.figures import round_form
 from admin.figures.round_form import planned
+from admin.paging import page_of
 from gateway.config import FLOOR, Settings
 from gateway.menus.phrases import Phrase, Words
 from gateway.models.rounds import rounds as table
@@ -46,12 +47,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/rounds", endpoint="rounds")
     def page() -> str:
-        number = request.args.get("page", 1, type=int)
         with store.read() as db:
             own = scope.mine(db)
-            pages = max(1, -(-round_list.count(db, own) // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(round_list.count(db, own), PAGE)
             found = round_list.listed(db, settings.min_raters, (number - 1) * PAGE, PAGE, own)
         lines = [(one, one.state(today())) for one in found]
         return render_template("admin/rounds.html", lines=lines, states=STATES, page=number, pages=pages)

@@ -15,9 +15,10 @@ from werkzeug.wrappers import Response
 
 from admin import audit, scope
 from admin.figures import council_replies
-from admin.figures.council_replies import count_unread, is_mine, page_of, read_replies
+from admin.figures.council_replies import count_unread, is_mine, read_replies
 from admin.figures.tallies import SCALE, widths
 from admin.messaging.messages import BADLY, STATES, WELL
+from admin.paging import page_of
 from admin.wording import SPOKEN
 from gateway.bulk.letters import Audience, recipients_of
 from gateway.config import FLOOR, Settings

@@ -21,6 +21,7 @@ from admin.meetings.commitment_form import called, span
 from admin.meetings.commitment_sheet import as_csv
 from admin.meetings.commitment_words import COLOURS, STANDINGS, found
 from admin.meetings.forum_pages import wording
+from admin.paging import page_of
 from admin.wording import SPOKEN, Wording
 from gateway.bulk.letters import Audience, recipients_of
 from gateway.config import FLOOR, Settings
@@ -92,13 +93,11 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/commitments", endpoint="commitments")
     def page() -> str:
-        number, day = request.args.get("page", 1, type=int), today()
+        day = today()
         with store.read() as db:
             asked, communes = Asked.sent(db, day), programme(db)
             total = count(db, asked.wanted)
-            pages = max(1, -(-total // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(total, PAGE)
             lines = listed(db, wanted=asked.wanted, first=(number - 1) * PAGE, size=PAGE)
             added = plans.totals(db, asked.wanted)
             each = plans.plans_of(db, asked.wanted, day, PLANS) if number == 1 else []

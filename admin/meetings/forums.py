@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template
 from sqlalchemy import Connection, Row
 
 from admin import scope
 from admin.meetings import forum_changing, forum_deeds, forum_editing, forum_results
 from admin.meetings.forum_form import SKIPPED, sentences
 from admin.meetings.forum_pages import found, group_names, me
+from admin.paging import page_of
 from admin.wording import SPOKEN
 from gateway.bulk import broadcasts as bulk
 from gateway.bulk.letters import recipients_of
@@ -92,12 +93,10 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
 
     @panel.get("/forums", endpoint="forums")
     def page() -> str:
-        number, moment = request.args.get("page", 1, type=int), now()
+        moment = now()
         with store.read() as db:
             own = scope.mine(db)
-            pages = max(1, -(-count_past(db, moment, own) // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(count_past(db, moment, own), PAGE)
             ahead = listed(db, moment, past=False, within=own) if number == 1 else []
             past = listed(db, moment, past=True, first=(number - 1) * PAGE, size=PAGE, within=own)
             lines = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +15,9 @@ from admin.figures.tally_lines import widths
 from admin.meetings import issue_deeds, issue_editing, issue_files
 from admin.meetings.forum_pages import wording
 from admin.meetings.issue_words import COLOURS, STATES, found
+from admin.paging import page_of
 from admin.wording import Wording
+from gateway import spreadsheets
 from gateway.config import Settings
 from gateway.menus.phrases import Name, Words
 from gateway.models.concerns import Solved
@@ -25,7 +25,6 @@ from gateway.models.store import Store
 from gateway.privacy import Keys
 from gateway.promises import issues
 from gateway.promises.issues import Issue, Share, Wanted
-from gateway.scorecard.report_files import harmless
 
 _ = Words
 
@@ -84,16 +83,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/issues", endpoint="issues")
     def page() -> str:
-        number = request.args.get("page", 1, type=int)
         with store.read() as db:
             asked = Asked.sent(db)
             every = issues.listed(db, Wanted(within=asked.wanted.within), today())
             shown = issues.listed(db, asked.wanted, today())
             shares = issues.shares_of(db, asked.wanted, today())
             groups, communes = issues.groups_of(db, asked.wanted.within), communes_of(db)
-        pages = max(1, -(-len(shown) // PAGE))
-        if not 1 <= number <= pages:
-            abort(404)
+        number, pages = page_of(len(shown), PAGE)
         return render_template(
             "admin/issues.html",
             lines=shown[(number - 1) * PAGE : number * PAGE], total=len(shown), everything=len(every),
@@ -122,18 +118,16 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
 
 def as_csv(shown: Iterable[Issue], words: Wording) -> bytes:
-    """A line an issue, as a list that is brought; UTF-8 with its mark, and no cell becomes a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([words(one) for one in HEAD])
-    for one in shown:
-        cells = (
+    """A line an issue, as a list that is brought."""
+    rows = (
+        (
             one.raised_by, one.commune or "", words(one.place) if one.place else "", one.subject, one.to_whom,
             one.since.isoformat() if one.since else "", STATES_IN_A_FILE[one.solved],
             one.solved_on.isoformat() if one.solved_on else "", one.done,
-        )  # fmt: skip
-        writer.writerow([harmless(cell) for cell in cells])
-    return out.getvalue().encode("utf-8-sig")
+        )
+        for one in shown
+    )  # fmt: skip
+    return spreadsheets.as_csv([words(one) for one in HEAD], rows)
 
 
 def _bar(share: Share) -> list[tuple[str, int]]:

@@ -16,6 +16,7 @@ from admin.messaging import broadcast_deeds, broadcast_form
 from admin.messaging.broadcast_form import found, named
 from admin.messaging.complaints import said
 from admin.messaging.messages import BADLY, KINDS, REASONS, STATES, WELL
+from admin.paging import page_of
 from admin.wording import SPOKEN, Wording, spoken
 from gateway.bulk import broadcasts as bulk
 from gateway.bulk.complaints import Complaint
@@ -75,15 +76,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/broadcasts", endpoint="broadcasts")
     def page() -> str:
-        stage, number = request.args.get("stage"), request.args.get("page", 1, type=int)
+        stage = request.args.get("stage")
         if stage is not None and stage not in FILTERS:
             abort(404)
         with store.read() as db:
             counts = _counts(db)
             total = sum(counts.values()) if stage is None else counts.get(stage, 0)
-            pages = max(1, -(-total // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(total, PAGE)
             rows = _listed(db, stage, number)
             done = done_of(db, [row.id for row in rows if row.approved])
         lines = [(row, *done.get(row.id, (0, 0))) for row in rows]

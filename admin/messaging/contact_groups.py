@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 
 from admin import audit, editing, scope
 from admin.messaging.contact_form import groups_listed
-from admin.messaging.contact_lines import LAST_ID, PAGE, lines, pages_of
+from admin.messaging.contact_lines import LAST_ID, PAGE, lines
 from admin.messaging.flaws import said
+from admin.paging import page_of
 from gateway.config import Settings
 from gateway.contacts import groups
 from gateway.contacts.contacts import Refused, mobile
@@ -56,7 +57,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
     def group_page(group: int, errors: dict[str, Phrase], name: str | None = None, number: str = "") -> str:
         with store.read() as db:
             its = found(db, group)
-            page, pages = pages_of(its.members)
+            page, pages = page_of(its.members, PAGE)
             return render_template(
                 "admin/group.html",
                 group=its, lines=lines(db, keys, Wanted(group=group), (page - 1) * PAGE), page=page, pages=pages,

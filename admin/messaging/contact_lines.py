@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, render_template, request
+from flask import abort, render_template
 from flask_login import current_user
 from sqlalchemy import Connection, Row
 
@@ -70,14 +70,6 @@ def numbered(keys: Keys, row: Row[Any], name: str, back: str) -> str:
 def found(db: Connection, contact: int) -> Row[Any]:
     """A contact that is there."""
     return (find_contact(db, contact) if contact <= LAST_ID else None) or abort(404)
-
-
-def pages_of(total: int) -> tuple[int, int]:
-    """The page that is asked for, and the last one."""
-    number, pages = request.args.get("page", 1, type=int), max(1, -(-total // PAGE))
-    if not 1 <= number <= pages:
-        abort(404)
-    return number, pages
 
 
 def wording_for(settings: Settings) -> Wording:

@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response
 from admin import scope
 from admin.messaging import contact_editing, contact_files, contact_groups
 from admin.messaging.contact_form import ROLES, Form, groups_listed
-from admin.messaging.contact_lines import LAST_ID, PAGE, lines, pages_of, wording_for
+from admin.messaging.contact_lines import LAST_ID, PAGE, lines, wording_for
 from admin.messaging.flaws import said
+from admin.paging import page_of
 from gateway.config import Settings
 from gateway.contacts.contacts import Refused
 from gateway.menus.phrases import Name, Words
@@ -52,7 +53,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             all_ = Wanted(within=wanted.within)
             everybody = count_contacts(db, all_)
             total = everybody if wanted == all_ else count_contacts(db, wanted)
-            number, pages = pages_of(total)
+            number, pages = page_of(total, PAGE)
             return render_template(
                 "admin/contacts.html",
                 lines=lines(db, keys, wanted, (number - 1) * PAGE),

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 from werkzeug.wrappers import Response
 
 from admin import audit, scope
+from admin.paging import page_of
 from gateway.config import Settings
 from gateway.menus.phrases import Phrase, Words
 from gateway.models import decisions
@@ -163,7 +164,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/messages", endpoint="messages")
     def page() -> str:
-        wish, number = request.args.get("state"), request.args.get("page", 1, type=int)
+        wish = request.args.get("state")
         if wish is not None and wish not in STATES:
             abort(404)
         state = State(wish) if wish else None
@@ -171,9 +172,7 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
             seen = scope.broadcasts_seen(db)
             counts = states(db, seen)
             total = sum(counts.values()) if state is None else counts.get(state, 0)
-            pages = max(1, -(-total // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(total, PAGE)
             rows = listed(db, state, (number - 1) * PAGE, PAGE, seen)
         lines = [line(keys, row, now()) for row in rows]
         open_for = {name: [one.id for one in lines if name in one.decisions] for name in DECISIONS}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from admin import audit, scope
 from admin.messaging import poll_form
 from admin.messaging.poll_form import found
+from admin.paging import page_of
 from admin.wording import SPOKEN
 from gateway.bulk import polls
 from gateway.bulk.poll_words import Result, sentence
@@ -52,13 +53,10 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/polls", endpoint="polls")
     def page() -> str:
-        number = request.args.get("page", 1, type=int)
         with store.read() as db:
             seen = scope.broadcasts_seen(db)
             count = polls.count(db, seen)
-            pages = max(1, -(-count // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(count, PAGE)
             shown = polls.listed(db, (number - 1) * PAGE, PAGE, seen)
             lines = [(poll, state_of(poll, now()), polls.result(db, settings, poll)) for poll in shown]
         return render_template("admin/polls.html", lines=lines, states=STATES, page=number, pages=pages)

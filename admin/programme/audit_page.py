@@ -16,6 +16,7 @@ from admin.meetings.issue_words import STATES
 from admin.messaging.contact_form import ROLES as CONTACT_ROLES
 from admin.messaging.contact_lines import wording_for
 from admin.messaging.messages import DECISIONS
+from admin.paging import page_of
 from admin.people.login_words import CALLED
 from admin.programme.audit_words import ACCESS, DETAILS, KINDS, REFUSED, SENTENCES, STRANGER
 from admin.wording import SPOKEN, Wording
@@ -68,16 +69,14 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings) -> None:
 
     @panel.get("/audit", endpoint="audit")
     def page() -> str:
-        given, number = request.args, request.args.get("page", 1, type=int)
+        given = request.args
         who, kind, day = given.get("who", ""), given.get("kind", ""), _day(given.get("day", ""))
         if (kind and kind not in KINDS) or (who and who != OPERATOR and not who.isascii()):
             abort(404)
         wanted = list(_wanted(settings, who, kind, day))
         with store.read() as db:
             total = db.scalar(select(func.count()).select_from(audit_log).where(*wanted)) or 0
-            pages = max(1, -(-total // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(total, PAGE)
             people = [(str(row.id), row.name) for row in db.execute(select(staff).order_by(staff.c.name))]
             entries = _entries(db, wanted, number, wording_for(settings))
         return render_template(

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin import scope
 from admin.figures.tallies import programme
 from admin.meetings.forum_pages import me, wording
+from admin.paging import page_of
 from admin.programme.service_pages import name_of
 from gateway.comments import comments
 from gateway.comments.comments import LONGEST, Comment, Flaw, Refused
@@ -52,15 +53,13 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/comments", endpoint="comments")
     def page() -> str:
-        show, number = request.args.get("show", "waiting"), request.args.get("page", 1, type=int)
+        show = request.args.get("show", "waiting")
         if show not in ("waiting", "approved"):
             abort(404)
         with store.read() as db:
             mine = scope.mine(db)
             counts = comments.count(db, mine)
-            pages = max(1, -(-counts.get(Verdict(show), 0) // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(counts.get(Verdict(show), 0), PAGE)
             first = (number - 1) * PAGE
             waiting = comments.waiting(db, keys, first, PAGE, mine) if show == "waiting" else []
             approved = comments.approved(db, communes=mine, skip=first, most=PAGE) if show == "approved" else []

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from admin import scope
+from admin.paging import page_of
 from admin.programme import information_editing
 from admin.programme.information_form import EVERYBODY, Choice
 from admin.programme.information_words import ABOUTS, STANDINGS, found, said
@@ -43,12 +44,9 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, now: Callable
 
     @panel.get("/information", endpoint="information")
     def listed() -> str:
-        number = request.args.get("page", 1, type=int)
         with store.read() as db:
             choice, wanted = Choice.known(db), _wanted(db)
-            last = max(1, -(-pages.count(db, wanted, today()) // PAGE))
-            if not 1 <= number <= last:
-                abort(404)
+            number, last = page_of(pages.count(db, wanted, today()), PAGE)
             shown = pages.listed(db, wanted, today(), (number - 1) * PAGE, PAGE)
             most = reads.most_read(db, _months_ago(today()), MOST_READ, pages.of(wanted.mine))
             read = pages.by_id(db, [page for page, _times in most])

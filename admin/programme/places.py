@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from admin import audit, scope
+from admin.paging import page_of
 from admin.programme import place_files
 from gateway import communes
 from gateway.communes import Refused, Why
@@ -37,12 +38,10 @@ def add_routes(panel: Blueprint, store: Store, settings: Settings, keys: Keys, n
 
     @panel.get("/places", endpoint="places")
     def page() -> str:
-        number, wanted = request.args.get("page", 1, type=int), request.args.get("find", "").strip()
+        wanted = request.args.get("find", "").strip()
         with store.read() as db:
             own = scope.mine(db)
-            pages = max(1, -(-communes.count(db, own) // PAGE))
-            if not 1 <= number <= pages:
-                abort(404)
+            number, pages = page_of(communes.count(db, own), PAGE)
             found = communes.search(db, wanted, own) if wanted else []
             members = [] if wanted else communes.listed(db, own, (number - 1) * PAGE, PAGE)
             known = db.scalar(select(func.count()).where(places.c.level == "commune")) or 0
