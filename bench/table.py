@@ -13,6 +13,7 @@ from bench.chaos.table import machine
 
 MARKS = ("<!-- written by make bench -->", "<!-- until here -->")
 OURS = "mati"
+_SAID = {True: "reached", False: "falls short"}
 HEAD = ("", "", "min", "median", "max", "Mati's is")
 
 
