@@ -35,9 +35,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     keys = Keys(settings)
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=webhooks.MOST_BYTES, SECRET_KEY=keys.derived("panel cookies"))
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     talks = Conversations(store, keys, settings)
     desks = webhooks.Desks(
         providers=all_providers(settings),
@@ -46,9 +43,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         receipts=ReceiptDesk(store, settings),
         wake=WakeUps(settings.redis_url).wake,
     )
-    app.register_blueprint(webhooks.blueprint(desks, settings))
     app.register_blueprint(pages.blueprint(settings, store))
     app.register_blueprint(results_pages.blueprint(settings, store))
     set_up_panel(app, settings, store, keys)
     headers.protect(app)
+    webhooks.mount(app, desks, settings)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app

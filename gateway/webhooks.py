@@ -3,17 +3,26 @@
 What a request gets (CONTRACT.md, Webhooks): 403 when it is not the provider's, 400 with a reason when it is
 malformed, 503 while the database is down; on USSD each of the last two is a sentence, with 200, because
 a phone shows nothing else.
+
+The hooks stand before Flask, as a WSGI application of their own: Flask's request costs more than a whole step of a
+conversation does (docs/performance.md).
 """
 
 from __future__ import annotations
 
+import functools
 import ipaddress
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import structlog
-from flask import Blueprint, Response, jsonify, request
+from flask import Flask
 from flask_login import current_user
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from gateway.config import STAFF, Settings
 from gateway.conversation import Conversations
@@ -34,10 +43,15 @@ from gateway.providers.base import (
 from gateway.receipts import ReceiptDesk
 from gateway.sms import SmsDesk
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 _ = Words
 log = structlog.get_logger()
 
+PREFIX = "/hooks/"
 MOST_BYTES = 64 * 1024
+_STATUS_LINES = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -51,69 +65,122 @@ class Desks:
     wake: Callable[[str], None]
 
 
-def blueprint(desks: Desks, settings: Settings) -> Blueprint:
-    """The routes of all providers."""
-    hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
-    for provider in desks.providers:
-        token = "/<token>" if provider.token_in_path else ""
-        for event in provider.events:
-            hooks.add_url_rule(
-                f"/{provider.name}{token}/{event}".rstrip("/"),
-                endpoint=f"{provider.name}-{event}",
-                view_func=Hook(provider, event, desks, settings),
-                methods=list(provider.methods),
-            )
-    return hooks
+class Hooks:
+    """All addresses under /hooks/; what is no hook's goes on to Flask."""
+
+    def __init__(self, app: Flask, desks: Desks, settings: Settings) -> None:
+        self._flask = app.wsgi_app
+        self._hooks = {
+            (provider.name, event): Hook(provider, event, desks, settings, app)
+            for provider in desks.providers
+            for event in provider.events or ("",)
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers a request."""
+        if not environ["PATH_INFO"].startswith(PREFIX):
+            return self._flask(environ, start_response)
+        name, *rest = environ["PATH_INFO"].removeprefix(PREFIX).split("/")
+        hook = self._hooks.get((name, rest[-1] if rest else ""))
+        if hook is None or len(rest) != hook.parts or not all(rest):
+            return self._flask(environ, start_response)
+        reply = hook.reply(environ, rest[0] if hook.parts > 1 else "")
+        start_response(reply.status_line, reply.headers)
+        return [reply.data]
+
+
+def mount(app: Flask, desks: Desks, settings: Settings) -> None:
+    """Puts the hooks of all providers before an application."""
+    app.wsgi_app = Hooks(app, desks, settings)  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a hook answers."""
+
+    body: str
+    content_type: str = "text/plain; charset=utf-8"
+    status: HTTPStatus = HTTPStatus.OK
+    allow: str = ""
+    """The methods that there are, where another one came."""
+
+    @property
+    def data(self) -> bytes:
+        """The body as it goes out."""
+        return self.body.encode()
+
+    @property
+    def status_line(self) -> str:
+        """As WSGI has it."""
+        return _STATUS_LINES[self.status]
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """As WSGI has them. Nobody is to take a screen for a page."""
+        found = [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.data))),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        return [*found, ("Allow", self.allow)] if self.allow else found
 
 
 class Hook:
     """One event of one provider."""
 
-    def __init__(self, provider: Provider, event: str, desks: Desks, settings: Settings) -> None:
-        self.__name__ = f"{provider.name}_{event}"  # Flask-Limiter asks for it
+    def __init__(self, provider: Provider, event: str, desks: Desks, settings: Settings, app: Flask) -> None:
+        self.parts = provider.token_in_path + bool(event)
+        """Parts of its address after the provider's name."""
         self._provider = provider
         self._event = event
         self._desks = desks
         self._local = settings.is_local
         self._address = settings.address
+        self._app = app
 
-    def __call__(self, token: str = "") -> Response:
-        """Answers a request."""
-        query = request.query_string.decode("ascii", "replace")  # a client that encodes nothing is refused, no more
+    def reply(self, environ: WSGIEnvironment, token: str) -> Reply:
+        """The answer to a request."""
+        if environ["REQUEST_METHOD"] not in self._provider.methods:
+            return Reply("", status=HTTPStatus.METHOD_NOT_ALLOWED, allow=", ".join(self._provider.methods))
+        try:
+            body = get_input_stream(environ, max_content_length=MOST_BYTES).read()
+        except RequestEntityTooLarge:
+            return Reply(f"more than {MOST_BYTES:,} bytes\n", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        # a client that encodes nothing is refused, no more
+        query = environ.get("QUERY_STRING", "").encode("latin-1").decode("ascii", "replace")
         call = Call(
-            body=request.get_data(cache=False),
-            content_type=request.content_type or "",
+            body=body,
+            content_type=environ.get("CONTENT_TYPE", ""),
             query=query,
-            url=f"{self._address}{request.path}?{query}".removesuffix("?"),
-            headers={name.lower(): value for name, value in request.headers},
+            url=f"{self._address}{environ['PATH_INFO']}?{query}".removesuffix("?"),
+            headers={name[5:].replace("_", "-").lower(): environ[name] for name in environ if name[:5] == "HTTP_"},
             token=token,
-            from_this_machine=self._local and _is_loopback(request.remote_addr),
-            by_staff=self._provider.for_staff and _is_staff(),
+            from_this_machine=self._local and _is_loopback(environ.get("REMOTE_ADDR")),
+            by_staff=self._provider.for_staff and self._is_staff(environ),
         )
         if not self._provider.verify(call):
             log.warning("hook.refused", provider=self._provider.name, hook=self._event)
-            return _plain("This request is not its provider's.", 403)
+            return Reply("This request is not its provider's.", status=HTTPStatus.FORBIDDEN)
         try:
             return self._answer(call)
         except Malformed as error:
             log.warning("hook.malformed", provider=self._provider.name, hook=self._event, reason=str(error))
             if self._event == "ussd":
                 return self._screen(_("Something went wrong. Please dial again."), call)
-            return _plain(f"{error}\n", 400)
+            return Reply(f"{error}\n", status=HTTPStatus.BAD_REQUEST)
         except (*DatabaseDown, KeyProblem) as error:
             log.error("hook.store_down", provider=self._provider.name, hook=self._event, error=type(error).__name__)
         except Exception as error:  # a villager gets a sentence, the provider a reason to come again
             log.error("hook.failed", provider=self._provider.name, hook=self._event, exc_info=error)
         if self._event == "ussd":
             return self._screen(_("Not possible just now. Nothing was kept. Please try again later."), call)
-        return _plain("Not possible just now; please send it again.\n", 503)
+        return Reply("Not possible just now; please send it again.\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _answer(self, call: Call) -> Response:
+    def _answer(self, call: Call) -> Reply:
         match self._provider.parse(self._event, call):
             case UssdStep() as step:
                 screen = self._desks.talks.ussd(step)
-                body, content_type = self._provider.ussd_answer(screen.text, screen.ends, call)
-                return Response(body, content_type=content_type)
+                return Reply(*self._provider.ussd_answer(screen.text, screen.ends, call))
             case UssdEnd() as end:
                 self._desks.talks.ussd_ended(end)
             case InboundSms() as sms:
@@ -125,24 +192,19 @@ class Hook:
             case OptOut() as notice:
                 self._desks.sms.opted_out(notice)
             case InboxCheck() as check:
-                return jsonify(messages=self._desks.sms.inbox(check))
-        body, content_type = self._provider.thanks()
-        return Response(body, content_type=content_type)
+                return Reply(json.dumps({"messages": self._desks.sms.inbox(check)}), "application/json")
+        return Reply(*self._provider.thanks())
 
-    def _screen(self, words: Words, call: Call) -> Response:
-        body, content_type = self._provider.ussd_answer(self._desks.talks.say(words), True, call)
-        return Response(body, content_type=content_type)
+    def _screen(self, words: Words, call: Call) -> Reply:
+        return Reply(*self._provider.ussd_answer(self._desks.talks.say(words), True, call))
 
-
-def _plain(text: str, status: int) -> Response:
-    return Response(text, status, content_type="text/plain; charset=utf-8")
-
-
-def _is_staff() -> bool:
-    """Whether one of the programme's staff is logged in: a council could vote for itself here."""
-    return current_user.is_authenticated and current_user.member.role in STAFF
+    def _is_staff(self, environ: WSGIEnvironment) -> bool:
+        """Whether one of the programme's staff is logged in: a council could vote for itself here."""
+        with self._app.request_context(environ):
+            return current_user.is_authenticated and current_user.member.role in STAFF
 
 
+@functools.lru_cache(maxsize=256)
 def _is_loopback(address: str | None) -> bool:
     try:
         return ipaddress.ip_address(address or "").is_loopback

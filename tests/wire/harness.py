@@ -108,7 +108,7 @@ def served(provider: Provider, settings: Settings, desk: Any) -> Flask:
     app = Flask("wire")
     LoginManager(app)
     desks = webhooks.Desks([provider], talks=desk, sms=desk, receipts=desk, wake=lambda _: None)
-    app.register_blueprint(webhooks.blueprint(desks, settings))
+    webhooks.mount(app, desks, settings)
     return app
 
 
