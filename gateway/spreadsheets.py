@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import xlsxwriter
+if TYPE_CHECKING:
+    import xlsxwriter
 
 Cell = str | int | float
 CSV = "text/csv; charset=utf-8"
@@ -25,6 +27,8 @@ def as_csv(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 def workbook(out: io.BytesIO) -> xlsxwriter.Workbook:
     """A workbook to fill in a `with` block; what looks like a formula, a link or a number in it is text."""
+    import xlsxwriter  # 2 MB, which a web server does without until somebody wants a workbook
+
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     return xlsxwriter.Workbook(out, options)
 

@@ -9,8 +9,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-
-import xlsxwriter
+from typing import TYPE_CHECKING
 
 from gateway import spreadsheets
 from gateway.config import Language
@@ -22,6 +21,9 @@ from gateway.scorecard.report import Report
 from gateway.scorecard.report_page import compare, page, pdf, shares
 from gateway.scorecard.tallies import Change, Figures
 from gateway.spreadsheets import Cell
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 _COMMON = ("file_code", "commune", "file_round", "file_from", "file_to", "file_number", "service", "question")
 _FIGURES = (
