@@ -28,6 +28,8 @@ STAFF = ("admin", "staff")
 """The roles that see staff's figures, and may try things out on the handset."""
 FLOOR = 5
 """No figure about fewer numbers than this is ever shown, whatever the setting (DOMAIN.md, Privacy)."""
+PREPARED = "MATI_PREPARED"
+"""Not a setting: `mati up` tells its roles so that it has looked at database and keys already."""
 TOKEN_BITS = 128
 """A webhook token carries at least this much chance (WIRE.md, Africa's Talking, Security)."""
 

@@ -75,13 +75,13 @@ def signal_pipe(signums: Iterable[int]) -> int:
 def run(grace: float, command: list[str]) -> int:
     """Run the command to its end and return its exit code; nothing of it is left then."""
     _own_session()
-    prctl = _prctl()
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    call = prctl()
+    call(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # Blocked until the handlers stand, or a signal between the fork and the exec would be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     child = os.fork()
     if child == 0:
-        _become(command, prctl)
+        _become(command, call)
     _lead_group(child)
     signals = signal_pipe(HANDLED)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
@@ -181,7 +181,7 @@ def _own_session() -> None:
             raise SystemExit("leash: start me in a session of my own (setsid)") from None
 
 
-def _prctl() -> Prctl:
+def prctl() -> Prctl:
     """Linux's prctl; elsewhere one that does nothing. It is not in the standard library."""
     if sys.platform == "linux":
         try:
@@ -194,11 +194,11 @@ def _prctl() -> Prctl:
     return lambda *_: -1
 
 
-def _become(command: list[str], prctl: Prctl) -> None:
+def _become(command: list[str], call: Prctl) -> None:
     """In the forked child: turn into the command. Never returns."""
     try:
         _lead_group(os.getpid())
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # in case the leash itself is killed
+        call(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # in case the leash itself is killed
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for signum in (*HANDLED, signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores the last two
             signal.signal(signum, signal.SIG_DFL)

@@ -28,7 +28,7 @@ STEADY = 30.0  # seconds after which earlier deaths are forgotten
 READY_WITHIN = 60.0  # seconds for a child's `ready` to become true
 MARGIN = 3.0  # seconds that a leash may need beyond its grace
 BOUNCE = 0.15  # seconds in which a second SIGINT is the first, passed on by `make` or `uv`
-POLL = 0.05  # seconds between two looks at `ready`
+POLL = 0.02  # seconds between two looks at `ready`
 
 
 @dataclass(frozen=True)

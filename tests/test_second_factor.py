@@ -639,7 +639,7 @@ def test_the_demonstration_asks_for_none_unless_it_is_told_to(
             return 0
 
     monkeypatch.setattr("gateway.up.Supervisor", Seen)
-    monkeypatch.setattr("gateway.up.demo.prepare", lambda *_: Handed("t" * 40, PASSWORD))
+    monkeypatch.setattr("gateway.demo.prepare", lambda *_: Handed("t" * 40, PASSWORD))
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     if said:
         monkeypatch.setenv("SECOND_FACTOR", said)

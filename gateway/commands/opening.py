@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from gateway.config import Settings
+from gateway.config import PREPARED, Settings
 from gateway.errors import Told
 
 if TYPE_CHECKING:
@@ -59,7 +60,13 @@ def noted(db: Connection, command: str, **details: object) -> None:
 
 
 def must_run(settings: Settings) -> None:
-    """A role on its own needs what `mati up` would bring."""
+    """A role on its own needs what `mati up` would bring.
+
+    `mati up` has looked itself: the first process of its web server, which watches over the other, then does without
+    the modules of the database (15 MB).
+    """
+    if os.environ.get(PREPARED):
+        return
     from gateway import keyring
     from gateway.privacy import Keys
 
