@@ -36,7 +36,7 @@ from gateway.scorecard.rounds import open_round
 
 RATINGS = 5_000_000
 PAGE, DAY, FLAT = 0.050, 1.0, 1.5
-"""Seconds of a page and of a day's counting; and so many times what it takes at a tenth of the ratings a page may take."""
+"""Seconds of a page, and of a day's counting; a page may take so many times what it takes at a tenth of the ratings."""
 COMMUNES, DAYS = 1652, 80
 PLACES = 15
 """So many communes are asked for, and a third as many districts."""
