@@ -38,6 +38,7 @@ from gateway.models.messages import PRIORITY, Draft, Kind, messages, opt_in, opt
 from gateway.models.store import Store
 from gateway.providers.base import Accepted, Delivery, Outcome, Outgoing, Reason, Receipt, Refused, Sender, Unknown
 from gateway.receipts import ReceiptDesk
+from gateway.workers import outbox as outbox_module
 from gateway.workers.outbox import Outbox
 from tests.conftest import Installation
 
@@ -47,15 +48,15 @@ PROVIDER = "simulator"
 LEASE = timedelta(seconds=60)
 PAUSES = (10, 30, 120, 600, 1800, 3600, 7200)
 
+MICRO_BATCH = 2
 MOST = 8
 """Messages at once."""
 SWEEP_EVERY = timedelta(seconds=5)
 FOLLOWED = timedelta(hours=1)
 
 CHANGES = {
-    "queued": {"claimed", "held", "expired", "cancelled"},
+    "queued": {"sending", "held", "expired", "cancelled"},
     "held": {"queued", "expired", "cancelled"},
-    "claimed": {"queued", "held", "sending", "cancelled"},
     "sending": {"queued", "accepted", "delivered", "undelivered", "refused", "unconfirmed"},
     "unconfirmed": {"queued", "accepted", "delivered", "undelivered"},
     "accepted": {"delivered", "undelivered"},
@@ -225,16 +226,18 @@ class Message:
 
 @dataclass
 class At:
-    """Where a worker stands: before a step, with the messages it has claimed or is sending."""
+    """Where a worker stands: before a step, with the messages it is sending."""
 
     step: str
     ids: list[str]
     since: datetime
     """The time by its clock: it looked there before it came to stand here."""
     seen: int = 0
-    """Messages that were due when it looked; it claims no more."""
+    """Messages that were due when it looked: it begins with no more. While it sends, what is left of them."""
     over: int = 0
     """Segments it was granted and could not use."""
+    sent: bool = False
+    """Whether it has sent some."""
 
 
 class Model(RuleBasedStateMachine):
@@ -305,9 +308,9 @@ class Model(RuleBasedStateMachine):
             return
         self.stages[broadcast] = (row.stage, row.changed)
         leaves, to = {
-            "pause": ({"queued", "claimed"}, "held"),
+            "pause": ({"queued"}, "held"),
             "resume": ({"held"}, "queued"),
-            "cancel": ({"queued", "held", "claimed"}, "cancelled"),
+            "cancel": ({"queued", "held"}, "cancelled"),
         }[turn]
         for id_, message in self.known.items():
             if message.broadcast == broadcast and message.state in leaves:
@@ -392,7 +395,7 @@ class Model(RuleBasedStateMachine):
                     self.somebody_sweeps()
                 case "another takes over":
                     self.time_passes(61)
-                    self._another_claims(1 - number, data)
+                    self._another_begins(1 - number, data)
                 case "its broadcast stops":  # and then it is refused for now
                     for which in self._broadcasts_of(at.ids)[:1]:
                         self.a_broadcast_turns(which, data.draw(STOPS))
@@ -409,7 +412,7 @@ class Model(RuleBasedStateMachine):
                     self.time_passes(61)
                     self.somebody_sweeps()
                     self.staff_decide(data, "send again")
-                    self._another_claims(1 - number, data, steps=6)
+                    self._another_begins(1 - number, data, steps=6)
                 case "death":
                     self.workers[number].kill()
                     del self.stand[number]
@@ -421,7 +424,7 @@ class Model(RuleBasedStateMachine):
         theirs = {self.known[id_].broadcast for id_ in ids}
         return [place for place, broadcast in enumerate(self.stages) if broadcast in theirs]
 
-    def _another_claims(self, number: int, data: st.DataObject, steps: int = 3) -> None:
+    def _another_begins(self, number: int, data: st.DataObject, steps: int = 3) -> None:
         if number not in self.stand:
             self._start(number)
         for _ in range(steps):
@@ -439,9 +442,8 @@ class Model(RuleBasedStateMachine):
         {
             "sweep": self._swept,
             "take": self._taken,
-            "claim": self._claimed,
-            "give back": self._given_back,
             "begin": self._begun,
+            "give back": self._given_back,
             "handing over": self._handed,
             "handed over": self._answered,
             "settle": self._settled,
@@ -502,7 +504,7 @@ class Model(RuleBasedStateMachine):
         return 8 <= there.hour < (21 if message.kind is Kind.URGENT else 19)
 
     def _due(self, now: datetime) -> list[str]:
-        """Which may be claimed, in their order."""
+        """Which may go, in their order."""
         due = [
             id_ for id_, message in self.known.items()
             if message.state == "queued" and message.not_before <= now and self._may_go(message, now)
@@ -520,12 +522,7 @@ class Model(RuleBasedStateMachine):
         for id_ in self.known:
             lease = self.known[id_].lease
             if lease is not None and lease < now:
-                back = (
-                    {"state": "queued", "worker": None}
-                    if self.known[id_].state == "claimed"
-                    else {"state": "unconfirmed"}
-                )
-                self._change(id_, lease=None, **back)
+                self._change(id_, lease=None, state="unconfirmed")
             message = self.known[id_]
             if message.state in ("queued", "held"):
                 if message.expires <= now:
@@ -553,48 +550,47 @@ class Model(RuleBasedStateMachine):
 
     def _taken(self, worker: Worker) -> None:
         at = self.stand[worker.number]
-        self._comes_to(worker, "claim", [], since=at.since, seen=at.seen)
-
-    def _claimed(self, worker: Worker) -> None:
-        at = self.stand[worker.number]
-        due = self._due(at.since)
-        with self.store.read() as db:
-            ids = [id_ for id_ in due if db.scalar(select(messages.c.state).where(messages.c.id == id_)) == "claimed"]
-        assert len(ids) == min(len(due), at.seen)  # of those that are as urgent as each other, any
-        assert [self._order(id_) for id_ in ids] == [self._order(id_) for id_ in due][: len(ids)]
-        for id_ in ids:
-            self._change(id_, state="claimed", lease=at.since + LEASE, worker=worker.number)
-        if over := at.seen - len(ids):
-            self._comes_to(worker, "give back", ids, over=over)
-        else:
-            self._comes_to(worker, "begin", ids)
-
-    def _given_back(self, worker: Worker) -> None:
-        ids = self.stand[worker.number].ids
-        self._comes_to(worker, "begin" if ids else None, ids)
+        self._comes_to(worker, "begin", [], seen=at.seen)
 
     def _begun(self, worker: Worker) -> None:
-        since = self.stand[worker.number].since
-        mine = []
-        for id_ in self.stand[worker.number].ids:
-            message = self.known[id_]
-            if message.state == "claimed" and message.worker == worker.number and self._may_go(message, since):
-                sent = {"lease": since + LEASE, "attempts": message.attempts + 1, "sent": since}
-                self._change(id_, state="sending", **sent)
-                mine.append(id_)
-        if mine:
-            self._comes_to(worker, "handing over", mine)
+        at = self.stand[worker.number]
+        ids, allowed = self._begins(worker, at.since, at.seen)
+        over = at.seen - len(ids)
+        if ids:
+            self._comes_to(worker, "handing over", ids, seen=allowed, over=over)
         else:
+            self._comes_to(worker, "give back", [], over=over)
+
+    def _begins(self, worker: Worker, since: datetime, allowed: int) -> tuple[list[str], int]:
+        """What it begins with of what is due, and how much it may begin with after that."""
+        due, most = self._due(since), min(MICRO_BATCH, allowed)
+        with self.store.read() as db:
+            now_sending = set(db.scalars(select(messages.c.id).where(messages.c.state == "sending")))
+        ids = [id_ for id_ in due if id_ in now_sending]
+        assert len(ids) == min(len(due), most)  # of those that are as urgent as each other, any
+        assert [self._order(id_) for id_ in ids] == [self._order(id_) for id_ in due][: len(ids)]
+        for id_ in ids:
+            sent = {"lease": since + LEASE, "attempts": self.known[id_].attempts + 1, "sent": since}
+            self._change(id_, state="sending", worker=worker.number, **sent)
+        return ids, allowed - most if len(ids) == most else 0
+
+    def _given_back(self, worker: Worker) -> None:
+        if self.stand[worker.number].sent:
             self._goes_on(worker)
+        else:
+            self._comes_to(worker, None, [])
 
     def _handed(self, worker: Worker) -> None:
         ids = self.stand[worker.number].ids
         assert sorted(message.id for message in worker.handed[-1]) == sorted(ids)
         assert {(m.id, m.number) for m in worker.handed[-1]} == {(id_, self.known[id_].number) for id_ in ids}
-        self._comes_to(worker, "handed over", ids)
+        at = self.stand[worker.number]
+        self._comes_to(worker, "handed over", ids, seen=at.seen, over=at.over)
 
     def _answered(self, worker: Worker) -> None:
-        self._comes_to(worker, "settle", self.stand[worker.number].ids)
+        at = self.stand[worker.number]
+        sweeps = self.clock.now - self.swept[worker.number] >= SWEEP_EVERY
+        self._comes_to(worker, "settle", at.ids, seen=0 if sweeps else at.seen, over=at.over)
 
     def _settled(self, worker: Worker) -> None:
         at = self.stand[worker.number]
@@ -617,7 +613,14 @@ class Model(RuleBasedStateMachine):
             if isinstance(outcome, Refused) and outcome.reason is Reason.OPTED_OUT:
                 self.stopped.add(message.number)
         self._apply_kept({id_ for id_ in at.ids if isinstance(worker.outcomes[id_], Accepted)})
-        self._goes_on(worker)
+        following, allowed = self._begins(worker, at.since, at.seen) if at.seen else ([], 0)
+        over = at.over - len(following)
+        if following:
+            self._comes_to(worker, "handing over", following, seen=allowed, over=over)
+        elif over:
+            self._comes_to(worker, "give back", [], over=over, sent=True)
+        else:
+            self._goes_on(worker)
 
     def _hear(self, message: str, status: Delivery, reason: Reason | None) -> None:
         may_leave = {"sending", "unconfirmed"} | ({"accepted"} if status is not Delivery.ON_THE_WAY else set())
@@ -634,7 +637,7 @@ class Model(RuleBasedStateMachine):
                 del self.kept[message, status]
 
     def _comes_to(
-        self, worker: Worker, step: str | None, ids: list[str], since: datetime | None = None, **more: int
+        self, worker: Worker, step: str | None, ids: list[str], since: datetime | None = None, **more: Any
     ) -> None:
         if step is None:
             assert worker.at is None, worker.at
@@ -694,12 +697,12 @@ class Model(RuleBasedStateMachine):
         with self.store.read() as db:
             rows = db.execute(select(messages)).all()
         assert len(rows) == len(self.known)
-        assert not {"claimed", "sending", "queued", "held"} & {row.state for row in rows}
+        assert not {"sending", "queued", "held"} & {row.state for row in rows}
         for row in rows:
             before = self.known[row.id]
             stopped = before.number in self.stopped and before.kind is not Kind.ANSWER
             ended = before.broadcast and self.stages[before.broadcast][0] == Stage.CANCELLED
-            if before.state in ("queued", "held", "claimed") and before.expires > self.clock.now:
+            if before.state in ("queued", "held") and before.expires > self.clock.now:
                 went = row.state in ("accepted", "delivered", "undelivered")
                 assert went is not (stopped or bool(ended)), row.state
 
@@ -728,7 +731,11 @@ def pausing(installation: Installation) -> Iterator[PausingStore]:
     store.close()
 
 
-def test_the_outbox_does_what_its_model_does(installation: Installation, pausing: PausingStore) -> None:
+def test_the_outbox_does_what_its_model_does(
+    installation: Installation, pausing: PausingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "MICRO_BATCH", MICRO_BATCH)
+
     class Ours(Model):
         house, store = installation, pausing
 

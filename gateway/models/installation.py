@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Column, Connection, Table, Text, delete, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, delete, exists, func, select
 
 from gateway.models.base import metadata
 from gateway.models.store import insert
@@ -44,6 +44,12 @@ def set_pause(db: Connection, days: tuple[date, date] | None) -> None:
     value = f"{days[0].isoformat()} {days[1].isoformat()}"
     statement = insert(installation, db.dialect.name).values(name=_PAUSE, value=value)
     db.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+
+def no_pause(day: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a day, written as 2026-11-24, lies in no pause; for a statement that must know it as it runs."""
+    first, last = func.substr(installation.c.value, 1, 10), func.substr(installation.c.value, 12)
+    return ~exists().where(installation.c.name == _PAUSE, first <= day, last >= day)
 
 
 def is_paused(db: Connection, day: date) -> bool:

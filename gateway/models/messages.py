@@ -7,6 +7,7 @@ the states it may leave, so a late or repeated word from anywhere changes nothin
 from __future__ import annotations
 
 import enum
+import functools
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     CheckConstraint,
     Column,
@@ -29,7 +31,9 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Update,
     bindparam,
+    column,
     delete,
     func,
     literal,
@@ -52,7 +56,7 @@ class State(enum.StrEnum):
     HELD = "held"
     """Kept back while its broadcast is paused."""
     CLAIMED = "claimed"
-    """A worker has it, for as long as its lease."""
+    """A worker of an earlier version has it, for as long as its lease: today's go from `queued` to `sending`."""
     SENDING = "sending"
     """It may be on its way: from here on it is never simply sent again."""
     ACCEPTED = "accepted"
@@ -68,9 +72,8 @@ class State(enum.StrEnum):
 class Move(enum.Enum):
     """What can happen to a message: the states it may leave, and the one it comes to."""
 
-    CLAIM = ({State.QUEUED}, State.CLAIMED)
     LAPSE = ({State.CLAIMED}, State.QUEUED)
-    BEGIN = ({State.CLAIMED}, State.SENDING)
+    BEGIN = ({State.QUEUED}, State.SENDING)
     ACCEPT = ({State.SENDING, State.UNCONFIRMED}, State.ACCEPTED)
     SPARE = ({State.SENDING}, State.QUEUED)
     """Its worker died or was frozen before it handed it over: the worker's journal proves it."""
@@ -263,14 +266,30 @@ def accept(db: Connection, given: Mapping[str, str | None], now: datetime) -> No
     """Messages that a provider took, by our ids, each with the provider's id of it, or None."""
     if not given:
         return
-    theirs = func.coalesce(bindparam("theirs", type_=Text), messages.c.provider_id)
-    values = [{"ours": message, "theirs": provider_id} for message, provider_id in given.items()]
-    this = messages.c.id == bindparam("ours")
-    taken = update(messages).where(this, or_(*(messages.c.state == state for state in Move.ACCEPT.leaves)))
-    change = {"state": Move.ACCEPT.to, "reason": None, "lease": None, "worker": None, "changed": now}
-    moved = db.execute(taken.values(change | {"provider_id": theirs}), values).rowcount
-    if moved != len(values):  # receipts by our ids were faster; the next ones may come by the provider's
-        db.execute(update(messages).where(this).values(provider_id=theirs), values)
+    if db.dialect.name == "sqlite":
+        asked: Any = [{"ours": message, "theirs": theirs, "now": now} for message, theirs in given.items()]
+    else:  # one statement for all: a fifth of the time of one for each
+        asked = {"ours": list(given), "theirs": list(given.values()), "now": now}
+    taken, named = _accepting(db.dialect.name)
+    if db.execute(taken, asked).rowcount != len(given):
+        db.execute(named, asked)  # receipts by our ids were faster; the next ones may come by the provider's
+
+
+@functools.cache
+def _accepting(dialect: str) -> tuple[Update, Update]:
+    """What accepts messages, and what only notes the provider's ids of them."""
+    theirs: ColumnElement[str]
+    if dialect == "sqlite":
+        this, theirs = messages.c.id == bindparam("ours"), bindparam("theirs", type_=Text)
+    else:
+        both = [bindparam(name, type_=ARRAY(Text)) for name in ("ours", "theirs")]
+        pairs = func.unnest(*both).table_valued(column("ours", Text), column("theirs", Text)).render_derived()
+        this, theirs = messages.c.id == pairs.c.ours, pairs.c.theirs
+    named = update(messages).where(this).values(provider_id=func.coalesce(theirs, messages.c.provider_id))
+    leaves = or_(*(messages.c.state == state for state in Move.ACCEPT.leaves))
+    when = bindparam("now", type_=Moment)
+    accepted = named.where(leaves).values(state=Move.ACCEPT.to, reason=None, lease=None, worker=None, changed=when)
+    return accepted, named
 
 
 def move_where(db: Connection, what: Move, now: datetime, *conditions: Any, **change: Any) -> int:

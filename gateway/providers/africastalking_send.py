@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -85,14 +86,11 @@ class AfricasTalkingSender(Sender):
         now = time.monotonic()
         outcomes: list[Outcome] = [Refused(Reason.BAD_NUMBER, False)] * len(batch)
         parts = list(_requests(batch))
-        jobs = [
-            self._pool.submit(
-                self._send, [batch[i] for i in part], begin_by=now + seconds * BEGIN_SHARE, end=now + seconds
-            )
-            for part in parts
-        ]
-        for part, job in zip(parts, jobs, strict=True):
-            for i, outcome in zip(part, job.result(), strict=True):
+        send = partial(self._send, begin_by=now + seconds * BEGIN_SHARE, end=now + seconds)
+        requests = [[batch[i] for i in part] for part in parts]
+        answers = map(send, requests) if len(requests) == 1 else self._pool.map(send, requests)
+        for part, said in zip(parts, answers, strict=True):
+            for i, outcome in zip(part, said, strict=True):
                 outcomes[i] = outcome
         return outcomes
 

@@ -7,35 +7,55 @@ nothing is ever sent twice by itself (DESIGN.md, The outbox).
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from gateway import routing
 from gateway.config import Settings
+from gateway.models.base import Moment
 from gateway.models.broadcasts import Stage, broadcasts
-from gateway.models.installation import is_paused
+from gateway.models.installation import no_pause
 from gateway.models.messages import (
+    PAUSED,
     PRIORITY,
     QUEUED,
     Kind,
     Move,
     accept,
     messages,
-    move,
     move_where,
     number_of,
     opt_out,
     opt_outs,
+    receipts,
 )
 from gateway.models.store import Store
 from gateway.privacy import KeyProblem, Keys
@@ -55,7 +75,8 @@ SETTLE_SECONDS = 8.0
 """So long it is tried to write down what a provider said, when the database has just gone away."""
 AWAY = (OperationalError, InterfaceError, InternalError)
 """The last: PostgreSQL cut the transaction off, for this process was frozen in the middle of it."""
-CLAIM = 256
+LOOK = 256
+"""So many messages at most are looked ahead, for their segments."""
 MICRO_BATCH = 32
 """What a worker that is killed can leave unconfirmed."""
 assert MICRO_BATCH <= SLOTS
@@ -63,6 +84,14 @@ assert DEADLINE_SECONDS < HANDS_OVER_SECONDS < LEASE.total_seconds()
 SWEEP_EVERY = timedelta(seconds=5)
 WORTH_SECONDS = 0.5
 """Bulk waits until so much of the rate has gathered: claims of a message each would cost more than they send."""
+
+
+@dataclass
+class _Allowed:
+    """How much the rate lets go."""
+
+    messages: int
+    segments: int
 
 
 class Outbox:
@@ -92,8 +121,6 @@ class Outbox:
         self._begin_life()
         self._pace = Pace(store, settings, sender.name)
         self._swept: datetime | None = None
-        self._a_second = CLAIM
-        """Messages that go out in about a second: what comes meanwhile waits for no more."""
 
     def drain(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Sends what is due until nothing is, or the rate is used up; returns how many messages were handed over."""
@@ -120,16 +147,22 @@ class Outbox:
         sent = 0
         while not stopped():
             self._sweep_now_and_then()
-            ids = self._claim()
-            if not ids:
+            allowed = self._look()
+            if not allowed.messages:
                 break
-            began = time.monotonic()
-            for start in range(0, len(ids), MICRO_BATCH):
-                if stopped():
-                    return sent
-                sent += self._send(ids[start : start + MICRO_BATCH])
+            self._in_hand, now = True, self._now()
+            with self._store.write() as db:
+                rows = begun = self._begin(db, now, allowed)
+            while rows:
+                batch, outcomes = self._hand_over(rows)
+                sent += len(batch)
+                if stopped() or self._sweep_is_due():
+                    allowed.messages = 0
+                rows = self._settle(rows, outcomes, allowed)
             self._in_hand = False
-            self._a_second = max(MICRO_BATCH, int(len(ids) / max(time.monotonic() - began, 0.001)))
+            self._pace.give_back(allowed.segments)
+            if not begun:  # others were faster
+                break
         return sent
 
     def sweep(self) -> None:
@@ -141,57 +174,46 @@ class Outbox:
             sweep(db, self._swept, self._zone)
 
     def _sweep_now_and_then(self) -> None:
-        if self._swept is None or abs(self._now() - self._swept) >= SWEEP_EVERY:  # abs: a clock may be put back
+        if self._sweep_is_due():
             self.sweep()
 
-    def _claim(self) -> list[str]:
-        """The next messages that are due, as many as the rate lets go, answers first: ours for the time of a lease."""
+    def _sweep_is_due(self) -> bool:
+        return self._swept is None or abs(self._now() - self._swept) >= SWEEP_EVERY  # abs: a clock may be put back
+
+    def _look(self) -> _Allowed:
+        """How much may go of what is due, by the rate."""
         now = self._now()
         self.rest = None
         with self._store.read() as db:
-            waiting = db.execute(self._due(db, now).limit(min(CLAIM, self._a_second))).all()
+            due = _due(kinds_now(now, self._zone, paused=False), messages.c.parts, messages.c.kind).limit(LOOK)
+            waiting = db.execute(due, self._asked(now)).all()
         if not waiting:
-            return []
+            return _Allowed(0, 0)
         first, wanted = waiting[0].parts, sum(row.parts for row in waiting)
         grant = self._pace.take(first, wanted)
         if not grant.segments:
             worth = first if waiting[0].kind == Kind.ANSWER else min(wanted, self._pace.rate * WORTH_SECONDS)
             self.rest = self._pace.seconds_until(max(first, worth), grant.left)
-            return []
-        self._in_hand = True
-        with self._store.write() as db:
-            next_ones = self._due(db, now).limit(min(len(waiting), grant.segments)).with_for_update(skip_locked=True)
-            rows = list(_within(grant.segments, db.execute(next_ones).all()))
-            ids = [row.id for row in rows]
-            move(db, Move.CLAIM, ids, now, lease=now + LEASE, worker=self._worker)
-        self._pace.give_back(grant.segments - sum(row.parts for row in rows))
-        self._in_hand = bool(ids)
-        return ids
+            return _Allowed(0, 0)
+        return _Allowed(_within(grant.segments, [row.parts for row in waiting]), grant.segments)
 
-    def _due(self, db: Connection, now: datetime) -> Select[Any]:
-        return (
-            select(messages.c.id, messages.c.parts, messages.c.kind)
-            .where(QUEUED, messages.c.provider == self._sender.name, messages.c.not_before <= now)
-            .where(*self._rules(db, now))
-            .order_by(messages.c.priority, messages.c.not_before)
+    def _begin(self, db: Connection, now: datetime, allowed: _Allowed) -> list[Row[Any]]:
+        """Marks a micro-batch of what is due as going out, answers first, and takes it off what is allowed."""
+        count = min(MICRO_BATCH, allowed.messages)
+        marks = {"until": now + LEASE, "mine": self._worker, "count": count}
+        rows = sorted(
+            db.execute(_begun(kinds_now(now, self._zone, paused=False)), self._asked(now) | marks), key=_order
         )
+        allowed.messages = allowed.messages - count if len(rows) == count else 0
+        allowed.segments -= sum(row.parts for row in rows)
+        return rows
 
-    def _rules(self, db: Connection, now: datetime) -> Iterator[ColumnElement[bool]]:
-        """What may go now: asked when messages are claimed, and once more when they go out."""
-        kinds = kinds_now(now, self._zone, is_paused(db, now.astimezone(self._zone).date()))
-        yield messages.c.priority <= max(PRIORITY[kind] for kind in kinds)  # that is in the index
-        if kinds != frozenset(Kind):
-            yield messages.c.kind.in_(kinds)
-        yield messages.c.expires > now
-        yield or_(messages.c.kind == Kind.ANSWER, messages.c.phone.not_in(select(opt_outs.c.phone)))
-        kept_back = select(broadcasts.c.id).where(broadcasts.c.stage.in_((Stage.PAUSED, Stage.CANCELLED)))
-        yield or_(messages.c.broadcast.is_(None), messages.c.broadcast.not_in(kept_back))
+    def _asked(self, now: datetime) -> dict[str, Any]:
+        """What the statements on what is due are asked with."""
+        return {"now": now, "today": now.astimezone(self._zone).date().isoformat(), "by": self._sender.name}
 
-    def _send(self, ids: Sequence[str]) -> int:
-        """One micro-batch: marked as going out, committed, sent, settled."""
-        rows = self._begin(ids)
-        if not rows:
-            return 0
+    def _hand_over(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
+        """Sends a micro-batch: what was handed to the provider, and what became of each."""
         batch, outcomes = self._unsealed(rows)
         if self._journal:
             self._journal.begin([message.id for message in batch])
@@ -199,18 +221,7 @@ class Outbox:
                 for message in batch:
                     message.goes_out()
         said = self._sender.send(batch, DEADLINE_SECONDS) if batch else []
-        outcomes |= {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
-        given_up = math.inf
-        while True:
-            try:
-                self._settle_all(rows, outcomes, said)
-                return len(batch)
-            except AWAY as error:  # what is not written down now, nobody knows later
-                given_up = min(given_up, time.monotonic() + SETTLE_SECONDS)
-                if time.monotonic() >= given_up:
-                    raise
-                log.warning("outbox.settles_again", error=type(error).__name__)
-                time.sleep(SETTLE_SECONDS / 8)
+        return batch, outcomes | {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
 
     def _unsealed(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
         """What is to be handed over, and the outcome of what cannot be: it must not hold back the others."""
@@ -224,56 +235,61 @@ class Outbox:
                 outcomes[row.id] = Refused(Reason.SETUP, for_now=True, said=str(problem))
         return batch, outcomes
 
-    def _begin(self, ids: Sequence[str]) -> list[Row[Any]]:
-        """Marks messages as going out, those that may still go; the others come back when their lease ends."""
-        now = self._now()
-        mine = (messages.c.id.in_(ids), messages.c.worker == self._worker, messages.c.state.in_(Move.BEGIN.leaves))
-        values = {"state": Move.BEGIN.to, "lease": now + LEASE, "changed": now, "sent": now,
-                  "attempts": messages.c.attempts + 1}  # fmt: skip
-        with self._store.write() as db:
-            going = select(messages.c.id).where(*mine, *self._rules(db, now)).with_for_update(skip_locked=True)
-            begun = update(messages).where(messages.c.id.in_(going)).values(values).returning(messages)
-            rows = {row.id: row for row in db.execute(begun)}
-        return [rows[message] for message in ids if message in rows]
+    def _settle(self, rows: Sequence[Row[Any]], outcomes: Mapping[str, Outcome], allowed: _Allowed) -> list[Row[Any]]:
+        """Writes down what became of a micro-batch and, in the same transaction, begins the next; returns that."""
+        given_up = math.inf
+        while True:
+            now = self._now()
+            try:
+                with self._store.write() as db:
+                    self._settle_all(db, rows, outcomes, now)
+                    following = self._begin(db, now, allowed) if allowed.messages else []
+            except AWAY as error:  # what is not written down now, nobody knows later
+                allowed.messages = 0
+                given_up = min(given_up, time.monotonic() + SETTLE_SECONDS)
+                if time.monotonic() >= given_up:
+                    raise
+                log.warning("outbox.settles_again", error=type(error).__name__)
+                time.sleep(SETTLE_SECONDS / 8)
+            else:
+                if given_up != math.inf:  # what was begun before may stand there all the same
+                    self._begin_life()
+                return following
 
-    def _settle_all(self, rows: Sequence[Row[Any]], outcomes: dict[str, Outcome], said: Sequence[Outcome]) -> None:
-        now = self._now()
+    def _settle_all(
+        self, db: Connection, rows: Sequence[Row[Any]], outcomes: Mapping[str, Outcome], now: datetime
+    ) -> None:
+        said = [outcomes[row.id] for row in rows]
         given = [outcome.provider_id for outcome in said if isinstance(outcome, Accepted)]
-        with self._store.write() as db:
-            taken, accepted = self._taken(db, given), dict[str, str | None]()
-            for row in rows:
-                match outcomes[row.id]:
-                    case Accepted(provider_id):
-                        is_its_own = provider_id and taken.setdefault(provider_id, row.id) == row.id
-                        accepted[row.id] = provider_id if is_its_own else None
-                    case Unknown(reason, said_of_it):
-                        log.warning("outbox.unconfirmed", message=row.id, why=str(reason), said=said_of_it)
-                        self._settle(db, row, Move.DOUBT, now, reason=reason)
-                    case Refused() as refused:
-                        self._refused(db, row, refused, now)
-            accept(db, accepted, now)
+        known = db.execute(_KNOWN, {"by": self._sender.name, "given": given}).all() if given else ()
+        taken, accepted = {row.provider_id: row.id for row in known if row.id}, dict[str, str | None]()
+        for row in rows:
+            match outcomes[row.id]:
+                case Accepted(provider_id):
+                    is_its_own = provider_id and taken.setdefault(provider_id, row.id) == row.id
+                    accepted[row.id] = provider_id if is_its_own else None
+                case Unknown(reason, said_of_it):
+                    log.warning("outbox.unconfirmed", message=row.id, why=str(reason), said=said_of_it)
+                    self._settle_one(db, row, Move.DOUBT, now, reason=reason)
+                case Refused() as refused:
+                    self._refused(db, row, refused, now)
+        accept(db, accepted, now)
+        if any(row.id is None for row in known):
             apply_kept(db, now, self._zone, given)
-            routing.note(db, self._settings, self._sender.name, said, now)
-
-    def _taken(self, db: Connection, given: Sequence[str]) -> dict[str, str]:
-        """Which of the provider's ids are whose already: two messages with one id could not both be settled."""
-        mine = (messages.c.provider == self._sender.name) & messages.c.provider_id.in_(given)
-        return {
-            row.provider_id: row.id for row in db.execute(select(messages.c.provider_id, messages.c.id).where(mine))
-        }
+        routing.note(db, self._settings, self._sender.name, said, now)
 
     def _refused(self, db: Connection, row: Row[Any], refused: Refused, now: datetime) -> None:
         reason, for_now = refused.reason, refused.for_now
         pause = retry_after(row.attempts, refused.after) if for_now else None
         log.warning("outbox.refused", message=row.id, why=str(reason), said=refused.said, again=bool(pause))
         if pause is not None:
-            self._settle(db, row, Move.DEFER, now, reason=reason, not_before=now + pause)
+            self._settle_one(db, row, Move.DEFER, now, reason=reason, not_before=now + pause)
         else:
-            self._settle(db, row, Move.REFUSE, now, reason=reason, for_now=for_now)
+            self._settle_one(db, row, Move.REFUSE, now, reason=reason, for_now=for_now)
         if reason is Reason.OPTED_OUT:
             opt_out(db, row.phone, now.astimezone(self._zone).date(), self._sender.name)
 
-    def _settle(self, db: Connection, row: Row[Any], what: Move, now: datetime, **change: Any) -> None:
+    def _settle_one(self, db: Connection, row: Row[Any], what: Move, now: datetime, **change: Any) -> None:
         """Unless it is another worker's by now: staff may have sent again what was in doubt."""
         ours = (messages.c.id == row.id, messages.c.worker == self._worker)
         move_where(db, what, now, *ours, lease=None, worker=None, **change)
@@ -283,10 +299,58 @@ def _nobody_asks(_message: str, noted: bool = False) -> None:
     """Where there is no journal."""
 
 
-def _within(segments: int, rows: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
-    """As many messages as have so many segments together, but one at least."""
-    for place, row in enumerate(rows):
-        segments -= row.parts
-        if segments < 0 and place:
-            return
-        yield row
+def _within(segments: int, parts: Sequence[int]) -> int:
+    """How many messages have so many segments together, one at least; `parts`: of each, in their order."""
+    for place, sum_so_far in enumerate(itertools.accumulate(parts)):
+        if sum_so_far > segments:
+            return max(place, 1)
+    return len(parts)
+
+
+def _order(row: Row[Any]) -> tuple[int, datetime]:
+    return row.priority, row.not_before
+
+
+# statements, each made once -----------------------------------------------------------------------
+
+_NOW: BindParameter[datetime] = bindparam("now", type_=Moment)
+_TODAY: BindParameter[str] = bindparam("today", type_=Text)
+_COUNT: BindParameter[int] = bindparam("count", type_=Integer, literal_execute=True)
+"""Written out: for a number that it does not know, PostgreSQL plans as for a tenth of all that waits."""
+_KNOWN = union_all(
+    *(
+        select(table.c.provider_id, whose.label("id")).where(
+            table.c.provider == bindparam("by"), table.c.provider_id.in_(bindparam("given", expanding=True))
+        )
+        for table, whose in ((messages, messages.c.id), (receipts, null()))
+    )
+)
+"""Of ids that a provider gave, which are whose already (two messages with one id could not both be settled), and those
+of which a receipt came before; these with no message of ours."""
+_NEEDED = (messages.c.id, messages.c.number, messages.c.number_key, messages.c.text, messages.c.parts,
+           messages.c.phone, messages.c.attempts, messages.c.priority, messages.c.not_before)  # fmt: skip
+
+
+@functools.cache
+def _due(kinds: frozenset[Kind], *columns: Column[Any]) -> Select[Any]:
+    """What may go now, of these kinds: answers first, then what is due longest."""
+    c = messages.c
+    statement = select(*columns).where(QUEUED, c.provider == bindparam("by"), c.not_before <= _NOW, c.expires > _NOW)
+    statement = statement.where(c.priority <= max(PRIORITY[kind] for kind in kinds))  # that is in the index
+    if kinds != frozenset(Kind):
+        statement = statement.where(c.kind.in_(kinds))
+    kept_back = select(broadcasts.c.id).where(broadcasts.c.stage.in_((Stage.PAUSED, Stage.CANCELLED)))
+    return statement.where(
+        or_(c.kind == Kind.ANSWER, c.phone.not_in(select(opt_outs.c.phone))),
+        or_(c.broadcast.is_(None), c.broadcast.not_in(kept_back)),
+        or_(c.kind.not_in(PAUSED), no_pause(_TODAY)),
+    ).order_by(c.priority, c.not_before)
+
+
+@functools.cache
+def _begun(kinds: frozenset[Kind]) -> ReturningUpdate[Any]:
+    """Marks so many of them as going out. A list by itself: so PostgreSQL makes it once."""
+    due = _due(kinds, messages.c.id).limit(_COUNT).with_for_update(skip_locked=True).cte("due")
+    values = {"state": Move.BEGIN.to, "lease": bindparam("until", type_=Moment), "changed": _NOW, "sent": _NOW,
+              "worker": bindparam("mine"), "attempts": messages.c.attempts + 1}  # fmt: skip
+    return update(messages).where(messages.c.id.in_(select(due.c.id))).values(values).returning(*_NEEDED)

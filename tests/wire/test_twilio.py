@@ -225,7 +225,7 @@ def sending(installation: Installation) -> str:
         now = installation.clock.now
         draft = Draft(Kind.TEST, ONE, "Hello", "twilio", now, now + timedelta(hours=1))
         message = write(db, installation.keys, draft, now)
-        assert move(db, Move.CLAIM, [message], now) == move(db, Move.BEGIN, [message], now) == [message]
+        assert move(db, Move.BEGIN, [message], now) == [message]
     return message
 
 
