@@ -56,8 +56,9 @@ def up(settings: Settings, with_demo: bool) -> int:
             socket = stack.enter_context(valkey.socket_path())
             env["REDIS_URL"] = valkey.redis_url(socket)
             children.append(valkey.valkey_child(socket, env))
-        children += [_role("worker", env), _role("clock", env)]
+        # the others wait until it answers: beside them it would take half as long again (bench/footprint.py)
         children += [_role("web", env, ready=lambda: _answers(_reachable(settings.host), settings.port))]
+        children += [_role("worker", env), _role("clock", env)]
 
         def announce() -> None:
             print(prepared.greeting, flush=True)
