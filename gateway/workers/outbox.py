@@ -82,6 +82,8 @@ MICRO_BATCH = 32
 assert MICRO_BATCH <= SLOTS
 assert DEADLINE_SECONDS < HANDS_OVER_SECONDS < LEASE.total_seconds()
 SWEEP_EVERY = timedelta(seconds=5)
+WELL_FOR = timedelta(seconds=1)
+"""So long it need not be noted again that a provider is well: what other workers heard of it counts a second later."""
 WORTH_SECONDS = 0.5
 """Bulk waits until so much of the rate has gathered: claims of a message each would cost more than they send."""
 
@@ -121,6 +123,8 @@ class Outbox:
         self._begin_life()
         self._pace = Pace(store, settings, sender.name)
         self._swept: datetime | None = None
+        self._well: datetime | None = None
+        """When it was last noted that the provider takes all it is given."""
 
     def drain(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Sends what is due until nothing is, or the rate is used up; returns how many messages were handed over."""
@@ -154,11 +158,11 @@ class Outbox:
             with self._store.write() as db:
                 rows = begun = self._begin(db, now, allowed)
             while rows:
-                batch, outcomes = self._hand_over(rows)
-                sent += len(batch)
+                said, outcomes = self._hand_over(rows)
+                sent += len(said)
                 if stopped() or self._sweep_is_due():
                     allowed.messages = 0
-                rows = self._settle(rows, outcomes, allowed)
+                rows = self._settle(rows, outcomes, said, allowed)
             self._in_hand = False
             self._pace.give_back(allowed.segments)
             if not begun:  # others were faster
@@ -212,8 +216,8 @@ class Outbox:
         """What the statements on what is due are asked with."""
         return {"now": now, "today": now.astimezone(self._zone).date().isoformat(), "by": self._sender.name}
 
-    def _hand_over(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
-        """Sends a micro-batch: what was handed to the provider, and what became of each."""
+    def _hand_over(self, rows: Sequence[Row[Any]]) -> tuple[list[Outcome], dict[str, Outcome]]:
+        """Sends a micro-batch: what the provider said, and what became of each message."""
         batch, outcomes = self._unsealed(rows)
         if self._journal:
             self._journal.begin([message.id for message in batch])
@@ -221,7 +225,7 @@ class Outbox:
                 for message in batch:
                     message.goes_out()
         said = self._sender.send(batch, DEADLINE_SECONDS) if batch else []
-        return batch, outcomes | {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
+        return said, outcomes | {message.id: outcome for message, outcome in zip(batch, said, strict=True)}
 
     def _unsealed(self, rows: Sequence[Row[Any]]) -> tuple[list[Outgoing], dict[str, Outcome]]:
         """What is to be handed over, and the outcome of what cannot be: it must not hold back the others."""
@@ -235,14 +239,16 @@ class Outbox:
                 outcomes[row.id] = Refused(Reason.SETUP, for_now=True, said=str(problem))
         return batch, outcomes
 
-    def _settle(self, rows: Sequence[Row[Any]], outcomes: Mapping[str, Outcome], allowed: _Allowed) -> list[Row[Any]]:
+    def _settle(
+        self, rows: Sequence[Row[Any]], outcomes: Mapping[str, Outcome], said: Sequence[Outcome], allowed: _Allowed
+    ) -> list[Row[Any]]:
         """Writes down what became of a micro-batch and, in the same transaction, begins the next; returns that."""
         given_up = math.inf
         while True:
             now = self._now()
             try:
                 with self._store.write() as db:
-                    self._settle_all(db, rows, outcomes, now)
+                    self._settle_all(db, rows, outcomes, said, now)
                     following = self._begin(db, now, allowed) if allowed.messages else []
             except AWAY as error:  # what is not written down now, nobody knows later
                 allowed.messages = 0
@@ -257,9 +263,9 @@ class Outbox:
                 return following
 
     def _settle_all(
-        self, db: Connection, rows: Sequence[Row[Any]], outcomes: Mapping[str, Outcome], now: datetime
-    ) -> None:
-        said = [outcomes[row.id] for row in rows]
+        self, db: Connection, rows: Sequence[Row[Any]], outcomes: Mapping[str, Outcome], said: Sequence[Outcome],
+        now: datetime,
+    ) -> None:  # fmt: skip
         given = [outcome.provider_id for outcome in said if isinstance(outcome, Accepted)]
         known = db.execute(_KNOWN, {"by": self._sender.name, "given": given}).all() if given else ()
         taken, accepted = {row.provider_id: row.id for row in known if row.id}, dict[str, str | None]()
@@ -276,7 +282,14 @@ class Outbox:
         accept(db, accepted, now)
         if any(row.id is None for row in known):
             apply_kept(db, now, self._zone, given)
-        routing.note(db, self._settings, self._sender.name, said, now)
+        self._note_health(db, said, now)
+
+    def _note_health(self, db: Connection, said: Sequence[Outcome], now: datetime) -> None:
+        """Each failure; that all is well only now and then, when it was so before."""
+        is_well = all(isinstance(outcome, Accepted) for outcome in said)
+        if not is_well or self._well is None or abs(now - self._well) >= WELL_FOR:
+            routing.note(db, self._settings, self._sender.name, said, now)
+            self._well = now if is_well else None
 
     def _refused(self, db: Connection, row: Row[Any], refused: Refused, now: datetime) -> None:
         reason, for_now = refused.reason, refused.for_now
