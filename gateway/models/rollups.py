@@ -95,22 +95,27 @@ def roll(db: Connection, until: date) -> int:
         return 0
     db.execute(delete(rollup_state))
     db.execute(insert(rollup_state, db.dialect.name).values(until=until))
-    going_on = (
+    pairs = db.execute(
         select(round_communes.c.commune, round_communes.c.round_id)
         .join(rounds, rounds.c.id == round_communes.c.round_id)
         .where(or_(rounds.c.closed.is_(None), rounds.c.closed > before))
-    )
-    # by commune and round, as the index has them: a day is found without looking at all that was ever answered
-    here = tuple_(answers.c.commune, answers.c.round_id).in_(going_on)
-    new = here & (answers.c.day > before) & (answers.c.day <= until)
-    those = tuple_(rollups.c.commune, rollups.c.round_id).in_(going_on) & (rollups.c.day > before)
-    db.execute(delete(rollups).where(those, rollups.c.day <= until))
-    written = _write(db, new)
+    ).all()
+    communes, going_on = sorted({pair.commune for pair in pairs}), sorted({pair.round_id for pair in pairs})
+
+    def since(table: Table) -> ColumnElement[bool]:
+        # by commune and round, as the index has them: a day is found without looking at all that was ever answered.
+        # Their names are written out: PostgreSQL's statistics know nothing yet of the days since it last looked, and
+        # a join would take each of a day's rows to each of the communes
+        c = table.c
+        return and_(c.commune.in_(communes), c.round_id.in_(going_on), c.day > before, c.day <= until)
+
+    db.execute(delete(rollups).where(since(rollups)))
+    written = _write(db, since(answers))
     if before == date.min:
         db.execute(delete(round_sums))
         _add_up(db, rollups.c.day <= until)
     else:
-        _add_up(db, those & (rollups.c.day <= until))
+        _add_up(db, since(rollups))
     return written
 
 
