@@ -1,7 +1,9 @@
 """10,000 messages from rows to a provider on this machine and back to settled rows: `python -m bench bulk`.
 
-The provider is the project's own stub, the same for the gateway and for the tutorial's jobs. Kannel has no rows: it is
-given its messages by HTTP, keeps them in its file store, and hands them to its fakesmsc.
+The provider is the project's own stub, the same for the gateway and for the tutorial's jobs; all send one text. Kannel
+has no rows: it is given its messages by HTTP, keeps them in its file store, and hands them to its fakesmsc. That store
+is never synced to disk (its program knows no fsync), while each of the gateway's micro-batches is, before it goes out
+and after.
 
 Whoever is measured runs before the clock does: what counts begins when the first message is seen at the provider, and
 ends when all are there and all rows say so.
@@ -121,7 +123,8 @@ def measure(ground: table.Ground) -> table.Result:
     rates = {figure.who: figure.median for figure in figures if figure.what == RATE}
     title = (
         f"Bulk: {whole:,} messages from rows to a stub and back to settled rows, micro-batches of at most {MICRO_BATCH}"
-        f" ({counts[TUTORIAL]:,} of the tutorial's, {counts[SIMPLE]:,} of SimpleWorker's)"
+        f" (the tutorial: {counts[TUTORIAL]:,}, an RQ job each, whose process imports the SDK; SimpleWorker:"
+        f" {counts[SIMPLE]:,} such jobs; Kannel's file store: written, never synced)"
     )
     goals = (_goal(rates, TUTORIAL, 1000), _goal(rates, SIMPLE, 25), _goal(rates, KANNEL, 1))
     return table.Result(title, tuple(figures), goals)
@@ -156,11 +159,12 @@ def _stub(folder: Path, url: str) -> Iterator[Callable[[], int]]:
         held.kill_all()
 
 
-def _settled(database: str, name: str, state: str, count: int) -> Callable[[], bool]:
-    """Whether so many rows of a table are in a state."""
-    connection = psycopg.connect(_dsn(database), autocommit=True)
-    statement = f"SELECT count(*) = %s FROM {name} WHERE state = %s"  # noqa: S608  # our own words
-    return lambda: bool(connection.execute(statement.encode(), (count, state)).fetchone() == (True,))
+@contextmanager
+def _settled(database: str, name: str, state: str, count: int) -> Iterator[Callable[[], bool]]:
+    """Gives whether so many rows of a table are in a state."""
+    statement = f"SELECT count(*) = %s FROM {name} WHERE state = %s".encode()  # noqa: S608  # our own words
+    with psycopg.connect(_dsn(database), autocommit=True) as connection:
+        yield lambda: connection.execute(statement, (count, state)).fetchone() == (True,)
 
 
 def _dsn(url: str) -> str:
@@ -183,8 +187,8 @@ def _mati(workers: int) -> Callable[[table.Ground, Path, int], Turn]:
                     role.start()
                 until("the workers", lambda: _listen(ground, workers), READY)
                 installation.write_letter(group)
-                settled = _settled(installation.database, "messages", State.ACCEPTED, count)
-                return timed(count, seen, settled, lambda: Clock(roles, ground.servers))
+                with _settled(installation.database, "messages", State.ACCEPTED, count) as settled:
+                    return timed(count, seen, settled, lambda: Clock(roles, ground.servers))
         finally:
             installation.stop()
 
@@ -222,7 +226,7 @@ def _jobs(workers: int, *options: str) -> Callable[[table.Ground, Path, int], Tu
             for worker in held:
                 stack.callback(worker.kill_all)
                 worker.start()
-            settled = _settled(database, "peer_messages", "Success", count)
+            settled = stack.enter_context(_settled(database, "peer_messages", "Success", count))
             return timed(count, seen, settled, lambda: Clock(held, ground.servers))
 
     return play
@@ -294,7 +298,7 @@ def _listens(port: int) -> bool:
 
 ONE, TUTORIAL, SIMPLE, KANNEL = "mati, one worker", "the tutorial", "SimpleWorker x 2", "Kannel"
 MAKERS: Mapping[str, tuple[Callable[[table.Ground, Path, int], Turn], int]] = {
-    table.OURS: (_mati(2), 10_000),
+    table.OURS: (_mati(2), 10_000),  # two workers, as of RQ's
     ONE: (_mati(1), 10_000),
     TUTORIAL: (_jobs(1), 100),
     SIMPLE: (_jobs(2, "-w", "rq.SimpleWorker"), 2_000),
