@@ -59,6 +59,7 @@ The rest, 5xx among them, is in doubt: nothing says that the messages were not t
 """
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _CODE = re.compile(r"[0-9]{3}")
 _WORDS = re.compile(r"[A-Za-z ]{1,60}")
 _T = TypeVar("_T")
@@ -186,7 +187,7 @@ def _outcome(recipient: object) -> Outcome:
 
 def _digits(number: str) -> str:
     """A number without what a provider may write otherwise: `+`, `00`, spaces."""
-    return re.sub("[^0-9]", "", number).lstrip("0")
+    return _NO_DIGITS.sub("", number).lstrip("0")
 
 
 def _part(whole: object, name: str, kind: type[_T]) -> _T:
