@@ -171,7 +171,8 @@ def put_out(
 
     def rows() -> Iterator[dict[str, Any]]:
         nonlocal count, parts
-        for one, (body, size) in addressed:
+        # one text after the other: a provider that takes many recipients of one text then gets a request for each batch
+        for one, (body, size) in sorted(addressed, key=lambda one: one[1][0]):
             count, parts = count + 1, parts + size.parts
             yield {
                 **always, "id": f"{head}{count:016x}", "phone": one.phone, "number": one.sealed.data,
