@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
 from gateway.models.messages import Draft, Kind, State, messages, write
@@ -232,6 +233,40 @@ def test_an_outcome_that_cannot_be_written_down_leaves_the_message_in_doubt(
     assert len(sender.taken) == 1
     with installation.store.read() as db:
         assert list(db.scalars(select(messages.c.state))) == [State.SENDING]
+
+
+def test_what_was_begun_in_a_transaction_of_unknown_end_is_handed_over_later_and_once(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit that settles the first message and begins the second is done, and the worker does not hear of it."""
+    now = datetime.now(UTC)
+    with installation.store.write() as db:
+        for _ in range(3):
+            draft = Draft(Kind.ANSWER, "+85510000001", "hello", "simulator", now, now + timedelta(days=1))
+            write(db, installation.keys, draft, now)
+    sender, folder = Takes(), installation.settings.data_dir / FOLDER
+    outbox = Outbox(installation.store, installation.keys, installation.settings, sender, journals=folder)
+    commit, cut_off = Store.write, [True]
+
+    @contextmanager
+    def loses_the_answer(store: Store) -> Iterator[Connection]:
+        with commit(store) as db:
+            yield db
+        if sender.taken and cut_off:
+            cut_off.clear()
+            raise OperationalError("COMMIT", {}, Exception("the database is away"))
+
+    monkeypatch.setattr(outbox_module, "MICRO_BATCH", 1)
+    monkeypatch.setattr(outbox_module, "SETTLE_SECONDS", 0.8)
+    monkeypatch.setattr(Store, "write", loses_the_answer)
+    assert outbox.drain() == 2  # the first and, under another name, the third
+    with installation.store.read() as db:
+        assert Counter(db.scalars(select(messages.c.state))) == {State.ACCEPTED: 2, State.SENDING: 1}
+    outbox.sweep()
+    assert outbox.drain() == 1
+    with installation.store.read() as db:
+        assert Counter(db.scalars(select(messages.c.state))) == {State.ACCEPTED: 3}
+    assert len(set(sender.taken)) == len(sender.taken) == 3
 
 
 def test_without_a_folder_to_write_to_messages_go_out_all_the_same(installation: Installation) -> None:
