@@ -155,7 +155,7 @@ def _mati(servers: Servers, folder: Path) -> Peer:
     with store.write() as db:
         insert_many(db, callers, rows, list(rows[0]))
     store.close()
-    env = {name: os.environ[name] for name in ("PATH", "TMPDIR", "HOME", "LANG") if name in os.environ}
+    env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR", "HOME", "LANG") if name in os.environ}
     held = Held("mati", (sys.executable, "-m", "gateway.cli", "web"), env | given, folder / "mati.log")
     return Peer("mati", held, port, f"/hooks/africastalking/{TOKEN}/ussd")
 

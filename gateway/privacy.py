@@ -29,6 +29,7 @@ KEY_BYTES = 32
 HASH_BYTES = 16
 _NONCE_BYTES = 12
 _SEALING = "sealing-{}.key"
+_ROUND = "round-"
 _NUMBER = "a number"
 _COUNTED = 6
 """Of a cell: five scores, and its numbers."""
@@ -105,6 +106,7 @@ class Keys:
     def __init__(self, settings: Settings) -> None:
         """Raises KeyProblem when the master key is missing or damaged."""
         self.folder = settings.keys
+        self._round_prefix = f"{settings.keys / _ROUND}"
         if settings.mati_master_key:
             master = _decoded(settings.mati_master_key, "MATI_MASTER_KEY")
         else:
@@ -157,16 +159,16 @@ class Keys:
         return self._round_hash(round_key, f"near\0{number[:-2]}")
 
     def _round_hash(self, name: str, text: str) -> bytes:
-        path = self._round_path(name)
-        if not path.exists():  # another process may have closed the round: its key must not live on here
+        path = f"{self._round_prefix}{name}.key"  # a Path would cost more than the hash
+        if not os.path.exists(path):  # another process may have closed the round: its key must not live on here
             self._rounds.pop(name, None)
             raise KeyProblem(f"{path}: the key of this round is missing; restore KEYS_DIR or close the round")
         if name not in self._rounds:
-            self._rounds[name] = read_key(path)
+            self._rounds[name] = read_key(Path(path))
         return hmac.digest(self._rounds[name], text.encode(), "sha256")[:HASH_BYTES]
 
     def _round_path(self, name: str) -> Path:
-        return self.folder / f"round-{name}.key"
+        return self.folder / f"{_ROUND}{name}.key"
 
     # sealing ------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from gateway.bulk import polls
 from gateway.bulk.poll_words import what_to_reply
@@ -25,7 +25,7 @@ from gateway.menus.phrases import Words
 from gateway.menus.wording import render
 from gateway.models.broadcasts import broadcasts
 from gateway.models.callers import find_caller
-from gateway.models.conversations import conversations
+from gateway.models.conversations import Conversation, conversations
 from gateway.models.forums import REACHED, forum_replies
 from gateway.models.forums import forums as planned
 from gateway.models.messages import Kind, inbound, is_sms, messages
@@ -57,8 +57,7 @@ class Question:
     answered: bool = False
     language: Language | None = None
     """In which it was asked."""
-    talk: Row[Any] | None = None
-    """A conversation."""
+    talk: Conversation | None = None
     forum: int | None = None
     poll: int | None = None
     check: int | None = None
@@ -125,7 +124,7 @@ class Questions:
             .limit(1)
             .with_for_update()
         ).first()
-        return Question(sent=row.touched, talk=row) if row else None
+        return Question(sent=row.touched, talk=Conversation(**row._mapping)) if row else None
 
     def _sent(self, db: Connection, number: str) -> list[Question]:
         """The questions of broadcasts; of several messages about the same one, the newest."""

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from gateway.comments import comments, intake
 from gateway.config import Language, Settings
-from gateway.conversation import Conversations
+from gateway.conversation import Conversations, Start, Turn
 from gateway.menus import promises
 from gateway.menus.engine import Screen
 from gateway.menus.keywords import Keyword, Said, page_word, understand
@@ -24,7 +24,7 @@ from gateway.menus.wording import render
 from gateway.models import messages
 from gateway.models.callers import find_caller
 from gateway.models.contacts import contacts
-from gateway.models.conversations import conversations
+from gateway.models.conversations import Conversation, conversations
 from gateway.models.messages import Draft, Kind, inbound, is_sms
 from gateway.models.store import Store, insert, insert_new
 from gateway.models.volunteers import Volunteer, volunteer_of
@@ -86,7 +86,7 @@ class SmsDesk:
         if sms.number is None:
             log.info("sms.ignored", provider=sms.provider, why="the sender is no phone number")
             return None
-        with self._store.write() as db:
+        with self._store.write_by_index() as db:
             said = understand(sms.text)
             if not self._stored(db, sms, sms.number, said):
                 return None
@@ -222,10 +222,10 @@ class SmsDesk:
 
     def _begin(self, db: Connection, step: UssdStep, dialled: list[str], **facts: Any) -> Screen:
         """A new talk; one that is open is left, so that the next digit answers this one, if it asks anything."""
-        row = self._talks.begin(db, step, dialled=tuple(dialled), channel="sms", **facts)
-        screen = self._talks.advance(db, row, step)
-        if dialled or not screen.ends:
-            self._leave_open(db, step.number, but=row.id)
+        turn = self._talks.begin(db, Start(step, tuple(dialled), {"channel": "sms", **facts}))
+        screen = self._talks.advance(db, turn)
+        if turn.row and (dialled or not screen.ends):
+            self._leave_open(db, step.number, but=turn.row.id)
         return screen
 
     def _inform(self, db: Connection, step: UssdStep, text: str) -> Screen:
@@ -233,8 +233,8 @@ class SmsDesk:
         commune = self._commune(db, step.number)
         return self._begin(db, step, [], entry="information", word=page_word(text), commune=commune)
 
-    def _go_on(self, db: Connection, talk: Row[Any], number: str, text: str) -> Screen:
-        return self._talks.advance(db, talk, UssdStep(talk.provider, talk.session, number, last=text))
+    def _go_on(self, db: Connection, talk: Conversation, number: str, text: str) -> Screen:
+        return self._talks.advance(db, Turn(UssdStep(talk.provider, talk.session, number, last=text), talk))
 
     def _commune(self, db: Connection, number: str) -> str | None:
         """Where somebody lives who asks for something: who never rated may have said so when they asked for news."""

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
-
-from sqlalchemy import Row
+from typing import TypeGuard
 
 from gateway.menus.effects import Check, Discard, Effect, Identify, Record, Save
 from gateway.models.answers import OVERALL
+from gateway.models.conversations import Conversation
 
 SEPARATOR = "\t"
 _OF = " "
 """Stands between a service and the question about it that was answered; neither id has a space."""
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """Answers of a talk whose who was told belong to the number alone again: another who may follow."""
+
+    round_id: int | None
+    """None where nothing of a round is let go."""
+    who: str
+    pairs: tuple[tuple[str, str], ...]
+    """Services, each with the question."""
+    checks: tuple[int, ...]
 
 
 @dataclass
@@ -25,18 +36,17 @@ class Stored:
     """What one talk has stored, stepped back from or not."""
 
     round_id: int | None
-    rounds_before: str
     rated: list[str]
     checks: list[int]
     who: str | None
     _rounds: set[int] = field(default_factory=set)
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Stored:
+    def of(cls, row: Conversation) -> Stored:
         """As the conversation's row has it."""
         rated = row.rated.split(SEPARATOR) if row.rated else []
         checks = [int(check) for check in re.findall(r"\d+", row.checks)]
-        return cls(row.round_id, row.rounds_before, rated, checks, row.who, {row.round_id} - {None})
+        return cls(row.round_id, rated, checks, row.who, {row.round_id} if row.round_id else set())
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -49,6 +59,12 @@ class Stored:
         if self.who is None:
             return False
         return isinstance(effect, Identify | Discard) or (isinstance(effect, Save | Check) and effect.who is None)
+
+    def let_go(self, anew: Save | Check | Identify | Discard) -> LetGo:
+        """What is let go; `anew` is what follows: ratings of another round than its own stay."""
+        assert self.who is not None
+        here = isinstance(anew, Check) or anew.round_id in (None, self.round_id)
+        return LetGo(self.round_id if here else None, self.who, tuple(self.pairs), tuple(self.checks))
 
     def whole(self, effect: Effect) -> Effect:
         """The effect as it is meant: who one is, and that nothing is kept, is of all that the talk has stored."""
@@ -71,13 +87,12 @@ class Stored:
             case Identify(_round, who):
                 self.who = who
 
-    def columns(self) -> dict[str, Any]:
-        """For the row. Of rounds before the last one: the conversation goes when the first of them closes."""
-        before = "".join(f"|{one}|" for one in sorted(self._rounds - {self.round_id}))
-        return {
-            "round_id": self.round_id, "rounds_before": self.rounds_before + before, "who": self.who,
-            "rated": SEPARATOR.join(self.rated), "checks": "".join(f"|{check}|" for check in self.checks),
-        }  # fmt: skip
+    def write(self, row: Conversation) -> None:
+        """Into the row. Of rounds before the last one: the conversation goes when the first of them closes."""
+        row.round_id, row.who = self.round_id, self.who
+        row.rounds_before += "".join(f"|{one}|" for one in sorted(self._rounds - {self.round_id}))
+        row.rated = SEPARATOR.join(self.rated)
+        row.checks = "".join(f"|{check}|" for check in self.checks)
 
     def _write_to(self, round_id: int) -> None:
         self.round_id = round_id

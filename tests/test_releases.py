@@ -371,7 +371,8 @@ def play(village: Village, story: list[tuple[object, ...]]) -> None:
                 village.rate(range(first, first + 8), f"{score}{score}3", day, commune, service)
             case ("identify", int(phone), str(who)):
                 with village.house.store.write() as db:
-                    answers.take_over(db, village.round, hashed(phone), rater(phone, None), rater(phone, who), who)
+                    words = village.round, hashed(phone), rater(phone, None), rater(phone, who), who, day
+                    answers.take_over(db, [answers.Told(*words)])
             case ("withdraw", int(phone)):
                 village.withdraw(phone)
             case ("discard", int(phone), str(service)):

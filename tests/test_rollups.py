@@ -121,7 +121,7 @@ def test_a_recount_gives_the_same(installation: Installation, steps: list[tuple[
                     save(db, n, who, service, score, today, commune)
                 case ("take over", int(n), str(who)):
                     nobody, phone = marks(n, None)
-                    model.take_over(db, 1, phone, nobody, marks(n, who)[0], who)
+                    model.take_over(db, [model.Told(1, phone, nobody, marks(n, who)[0], who, today)])
                 case ("remove", int(n), str(service)):
                     nobody, phone = marks(n, None)
                     model.remove_loose(db, 1, phone, nobody, service)

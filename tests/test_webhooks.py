@@ -556,7 +556,7 @@ def test_what_nobody_thought_of_gets_a_sentence_and_a_line_in_the_log(
     def broken(*_: object) -> None:
         raise RuntimeError(f"{ME} at /hooks/africastalking/{TOKEN}/ussd")
 
-    monkeypatch.setattr("gateway.conversation.find_conversation", broken)
+    monkeypatch.setattr("gateway.conversation.find_conversations", broken)
     monkeypatch.setattr("gateway.receipts._find", broken)
     assert web.post("ussd", STEP).text == NOT_NOW
     assert web.post("receipt", RECEIPT).status_code == 503

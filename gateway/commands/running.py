@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.commands.opening import given, must_run
 from gateway.config import load
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+THREADS = 64
+"""Requests that are answered at the same time: as many steps of USSD may share a transaction (together.py)."""
 
 
 @click.command()
@@ -32,16 +40,28 @@ def web() -> None:
     settings = load()
     must_run(settings)
     Server(
-        "gateway:create_app",
+        "gateway.commands.running:served",
         address=settings.host,
         port=settings.port,
         interface=Interfaces.WSGI,
         factory=True,
-        blocking_threads=4,
+        blocking_threads=THREADS,
         respawn_failed_workers=True,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # of so many threads it would warn each time
     ).serve()
+
+
+def served() -> Flask:
+    """The application, as the server's process loads it."""
+    from gateway import create_app
+    from gateway.cli import SELDOM
+
+    app = create_app()
+    gc.collect()
+    gc.freeze()  # what is there by now stays: it need not be looked through again and again
+    gc.set_threshold(SELDOM)
+    return app
 
 
 @click.command()

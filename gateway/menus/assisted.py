@@ -51,7 +51,7 @@ def _one(visit: Visit, commune: Commune, name: str) -> Generator[Any, str, bool]
         options = [Option(service.id, service.name, key=str(service.number)) for service in left]
         if len(left) < len(services):
             options.append(Option("done", _("No, go on"), key=DONE_KEY))
-        choice = yield Choose(_("Respondent:") if left == services else _("Another service?"), tuple(options))
+        choice = yield Choose(_("Respondent:") if len(left) == len(services) else _("Another service?"), tuple(options))
         if choice == "done":
             break
         service = next(service for service in left if service.id == choice)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gateway.config import Language
 from gateway.menus.effects import Effect, Speak
 from gateway.menus.phrases import Phrase, Words
-from gateway.menus.screens import BACK, MORE, Choose, Page, lay_out
+from gateway.menus.screens import BACK, MORE, Choose, Page
 from gateway.menus.wording import render
 from gateway.text import Limit, fits, plain, western_digits
 
@@ -173,7 +173,7 @@ class Talk:
     def _show(self, question: Choose) -> None:
         self._question = question
         self.page = 0
-        self._pages = lay_out(question, self.language, self._limit, first=self._leaves)
+        self._pages = question.pages(self.language, self._limit, self._leaves)
 
     def _beforehand(self) -> str | None:
         """The answer that was given beforehand to the question just shown, if it fits; else the rest is dropped."""

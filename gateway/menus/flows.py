@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from gateway.menus.phrases import Words
 from gateway.menus.promises import answer_sms, promised
 from gateway.menus.rating import rate
 from gateway.menus.screens import Choose, Option
-from gateway.menus.visit import Commune, Visit
+from gateway.menus.visit import Commune, Service, Visit
 from gateway.menus.welcome import choose_commune, choose_language, welcome
 
 _ = Words
@@ -72,8 +73,7 @@ def home(visit: Visit, commune: Commune, *, at_menu: bool = False) -> Generator[
     while True:
         services = visit.programme.services(commune)
         if services and not at_menu:
-            options = [Option(service.id, service.name, key=str(service.number)) for service in services]
-            choice = yield Choose(_("Service:"), (*options, Option("menu", _("Menu"), key=MENU_KEY)))
+            choice = yield choose_service(services)
             if choice != "menu":
                 return (yield from rate(visit, commune, next(service for service in services if service.id == choice)))
         at_menu = False
@@ -82,6 +82,13 @@ def home(visit: Visit, commune: Commune, *, at_menu: bool = False) -> Generator[
         if isinstance(came_to, End):
             return came_to
         commune = came_to
+
+
+@functools.lru_cache(maxsize=64)
+def choose_service(services: tuple[Service, ...]) -> Choose:
+    """What to rate; the menu is behind 8."""
+    options = [Option(service.id, service.name, key=str(service.number)) for service in services]
+    return Choose(_("Service:"), (*options, Option("menu", _("Menu"), key=MENU_KEY)))
 
 
 def menu(visit: Visit, commune: Commune, title: Words) -> Generator[Any, str, Commune | End]:

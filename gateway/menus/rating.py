@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from typing import Any
 
@@ -43,13 +44,16 @@ WHO = (
 """Youth is 15 to 30 (DOMAIN.md, table, row 5). The digits are printed on posters (`1 2 5 1`): they never change."""
 
 
+ASK_WHO = Choose(_("You are:"), WHO)
+
+
 def rate(visit: Visit, commune: Commune, service: Service) -> Generator[Any, str, End]:
     """Score, who, the extra questions, thanks. Whoever is under 15 is thanked, and nothing of theirs is kept."""
     if commune.round_id is None:
         return End(_("No rating is open now."))
     score = yield give_score(service.name)
     yield Save(commune.round_id, commune.code, service.id, int(score))
-    who = yield Choose(_("You are:"), WHO)
+    who = yield ASK_WHO
     if who == "under-15":
         yield Discard(commune.round_id, (service.id,))
         return End(_("Thank you!"))
@@ -69,11 +73,13 @@ def rate(visit: Visit, commune: Commune, service: Service) -> Generator[Any, str
     return End(_("Thank you! Received."))
 
 
+@functools.lru_cache(maxsize=64)
 def give_score(service: Name) -> Choose:
     """How satisfied one is with a service."""
     return Choose(_("{service}", service=service), SCORES)
 
 
+@functools.lru_cache(maxsize=256)
 def ask(text: Name) -> Choose:
     """An extra question about a service."""
     return Choose(_("{question} 1-5:", question=text), AGAIN)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway import text
 from gateway.menus.phrases import Phrase, Words
@@ -43,6 +43,17 @@ class Choose:
     """`0` leaves here, as on the first screen: what was answered before is not gone back to."""
     shorter: Phrase | None = None
     """The title where the other one has no room on one screen."""
+    _laid_out: dict[tuple[str, text.Limit, bool], list[Page]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def pages(self, language: str, limit: text.Limit, first: bool) -> list[Page]:
+        """As `lay_out` makes them, once: a question that flows keep is laid out for thousands of calls."""
+        key = (language, limit, first)
+        found = self._laid_out.get(key)
+        if found is None:
+            found = self._laid_out[key] = lay_out(self, language, limit, first)
+        return found
 
 
 @dataclass(frozen=True)

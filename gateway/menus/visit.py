@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Literal
@@ -68,7 +69,10 @@ class Programme:
         }
         self.above: dict[str, Name] = {code: _place(km, en) for code, (km, en) in body["above"].items()}
         self._services = {id_: Service(id_, n, _named(km, latn, en)) for id_, n, km, latn, en in body["services"]}
-        self._rounds: dict[str, list[str]] = body["rounds"]
+        self._rated = {
+            int(round_id): tuple(sorted((self._services[id_] for id_ in ids), key=lambda service: service.number))
+            for round_id, ids in body["rounds"].items()
+        }
         # editions written before there were extra questions, or forums, have none
         self._indicators: dict[tuple[str, str], list[Indicator]] = {}
         for round_id, asked in body.get("indicators", {}).items():
@@ -92,10 +96,9 @@ class Programme:
         """A service by its id, rated now or not."""
         return self._services.get(service)
 
-    def services(self, commune: Commune) -> list[Service]:
+    def services(self, commune: Commune) -> tuple[Service, ...]:
         """What may be rated in a commune now, by number."""
-        ids = self._rounds.get(str(commune.round_id), [])
-        return sorted((self._services[id_] for id_ in ids), key=lambda service: service.number)
+        return self._rated.get(commune.round_id or 0, ())
 
     def indicators(self, commune: Commune, service: Service) -> list[Indicator]:
         """The extra questions about a service in a commune's round, in the order of staff's list."""
@@ -178,9 +181,10 @@ class Facts:
 
     def to_json(self) -> str:
         """As kept in the conversation's row."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(vars(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
+    @functools.lru_cache(maxsize=1024)
     def from_json(cls, text: str) -> Facts:
         """Back from the row."""
         values = json.loads(text)

@@ -7,7 +7,7 @@ an order, and keeps the day, never the minute.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,14 +20,18 @@ from sqlalchemy import (
     Connection,
     Date,
     ForeignKey,
+    FromClause,
     Index,
+    Integer,
+    Select,
     SmallInteger,
     Table,
     Text,
+    and_,
+    bindparam,
     case,
     delete,
     func,
-    literal,
     literal_column,
     select,
     tuple_,
@@ -37,7 +41,7 @@ from sqlalchemy.sql.expression import true
 
 from gateway.models.base import Hash, metadata
 from gateway.models.rounds import round_communes, rounds
-from gateway.models.store import insert
+from gateway.models.store import Many, insert, types_of
 
 OVERALL = "overall"
 """The indicator of a service's own score; others are the extra questions of a round."""
@@ -110,28 +114,40 @@ class Given:
     who: str | None = None
 
 
+@dataclass(frozen=True)
+class Told:
+    """Who gave the answers of a number in a round: `nobody` is their rater until then."""
+
+    round_id: int
+    phone: bytes
+    nobody: bytes
+    rater: bytes
+    who: str
+    day: date
+    """Today."""
+
+
 def key_of(db: Connection, round_id: int) -> str:
     """The name of an open round's key. Raises RoundClosed: the key of a closed one is gone."""
-    name = db.scalar(select(rounds.c.key).where(rounds.c.id == round_id, rounds.c.closed.is_(None)))
+    name = keys_of(db, [round_id]).get(round_id)
     if name is None:
         raise RoundClosed
-    return str(name)
+    return name
+
+
+def keys_of(db: Connection, round_ids: Collection[int]) -> dict[int, str]:
+    """The names of the keys of those rounds that are open."""
+    if not round_ids:
+        return {}
+    return {row.id: row.key for row in db.execute(_KEYS, {"wanted": list(round_ids)})}
 
 
 def hold_open(db: Connection, round_id: int, commune: str, phone: bytes) -> bool:
-    """Keeps a round from closing until the commit; whether a number has no answer in it yet. Raises RoundClosed.
-
-    The round's row is locked, so that no answer comes in beside its closing. A closing that is under way counts as
-    done: it waits for our conversation, so we must not wait for it.
-    """
-    mine = select(answers.c.rater).where(answers.c.round_id == round_id, answers.c.phone == phone).exists()
-    still_open = select((~mine).label("is_first")).where(
-        round_communes.c.round_id == round_id, round_communes.c.commune == commune, round_communes.c.open
-    )
-    row = db.execute(still_open.with_for_update(read=True, skip_locked=True)).first()
-    if row is None:
+    """Keeps a round from closing until the commit; whether a number has no answer in it yet. Raises RoundClosed."""
+    found = _HOLD(db, [{"round_id": round_id, "commune": commune, "phone": phone}])
+    if not found:
         raise RoundClosed
-    return bool(row.is_first)
+    return bool(found[0].is_first)
 
 
 def save(db: Connection, given: Given) -> bool:
@@ -139,43 +155,41 @@ def save(db: Connection, given: Given) -> bool:
 
     Raises RoundClosed.
     """
-    is_first = hold_open(db, given.round_id, given.commune, given.phone)
-    values = {
-        "round_id": given.round_id, "rater": given.rater, "service_id": given.service, "indicator": given.indicator,
-        "phone": given.phone, "who": given.who, "commune": given.commune, "score": given.score, "day": given.day,
-        "channel": given.channel,
-    }  # fmt: skip
-    key = [column == values[column.name] for column in answers.primary_key.columns]
-    elsewhere = (answers.c.day != given.day) | (answers.c.commune != given.commune)
-    _make_stale(db, *key, elsewhere, also=given)
-    same = ("round_id", "phone", "service_id", "indicator")
-    leads = ~select(answers.c.rater).where(*(answers.c[name] == values[name] for name in same)).exists()
-    changed = {name: values[name] for name in ("commune", "score", "day", "channel")}
-    statement = insert(answers, db.dialect.name).values({**values, "lead": leads})
-    again = {**changed, "given": _more(1)}
-    db.execute(statement.on_conflict_do_update(index_elements=list(answers.primary_key.columns), set_=again))
+    is_first = save_all(db, [given])[0]
+    if is_first is None:
+        raise RoundClosed
     return is_first
 
 
-def take_over(db: Connection, round_id: int, phone: bytes, nobody: bytes, rater: bytes, who: str) -> None:
-    """Answers of a number that told no who become those of this who; they replace what it answered before.
+def save_all(db: Connection, given: Sequence[Given]) -> list[bool | None]:
+    """Stores answers of different numbers; of each, what `save` says, and None where the round has closed."""
+    rows = [vars(one) | {"service_id": one.service, "at": at} for at, one in enumerate(given)]
+    there = {row.at: row for row in _HOLD_TO_SAVE(db, rows)}
+    held = [there.get(at) for at in range(len(rows))]
+    kept = [row for row, one in zip(rows, held, strict=True) if one is not None]
+    _NEW_STALE(db, sorted((row for row, one in zip(rows, held, strict=True) if one and one.changes), key=_place))
+    _SAVE(db, sorted(kept, key=_place))
+    return [None if one is None else bool(one.is_first) for one in held]
+
+
+def take_over(db: Connection, told: Sequence[Told]) -> None:
+    """Answers of numbers that told no who become those of a who; they replace what that answered before.
 
     An answer without a who is always the later one: an identified one of the same number and service came either
     before it, or took its place.
     """
-    mine = (answers.c.round_id == round_id) & (answers.c.phone == phone)
-    loose = select(answers.c.service_id, answers.c.indicator).where(mine, answers.c.rater == nobody)
-    replaced = tuple_(answers.c.service_id, answers.c.indicator).in_(loose)
-    before = (mine, answers.c.rater == rater, replaced)
-    _make_stale(db, *before)
-    _make_stale(db, mine, answers.c.rater == nobody)
-    counted = (answers.c.service_id, answers.c.indicator, answers.c.given)
-    gone = db.execute(delete(answers).where(*before).returning(*counted)).all()
+    rows = sorted(map(vars, told), key=_place)
+    looked = {(row.round_id, row.phone) for row in _LOOK(db, rows)}
+    more = [row for row in rows if _place(row) in looked]
+    _TOLD_STALE(db, more)
+    gone = _BEFORE(db, more)
+    nobody = {_place(row): row["nobody"] for row in rows}
     for row in gone:  # how often it was given goes on being counted
-        same = (answers.c.service_id == row.service_id, answers.c.indicator == row.indicator)
-        db.execute(update(answers).where(mine, answers.c.rater == nobody, *same).values(given=_more(row.given)))
-    db.execute(update(answers).where(mine, answers.c.rater == nobody).values(rater=rater, who=who))
-    if gone:
+        place = {name: getattr(row, name) for name in _PLACE} | {"rater": nobody[row.round_id, row.phone]}
+        loose = (answers.c[name] == value for name, value in place.items())
+        db.execute(update(answers).where(*loose).values(given=_more(row.given)))
+    _TELL(db, rows)
+    for round_id, phone in sorted({(row.round_id, row.phone) for row in gone}):
         _let_lead(db, round_id, phone)
 
 
@@ -215,24 +229,22 @@ def _more(times: int) -> ColumnElement[int]:
     return case((answers.c.given + times < _MOST_GIVEN, answers.c.given + times), else_=_MOST_GIVEN)
 
 
-def _make_stale(db: Connection, *which: ColumnElement[bool], also: Given | None = None) -> None:
-    """Notes the days of answers that are about to change: what was counted of those days no longer holds.
+def _make_stale(db: Connection, *which: ColumnElement[bool]) -> None:
+    """Notes the days of answers that are about to change."""
+    db.execute(_stale(select(answers.c.commune, answers.c.round_id, answers.c.day).where(*which), db.dialect.name))
 
-    `also`: the day of an answer that is new, where it was counted already (a clock was put back). Before the change
-    itself, and so that the row is locked even where it stood there already: a count under way is waited for, and one
-    that comes waits for us (models/rollups.py).
+
+def _stale(days: Any, dialect: str) -> Any:
+    """Notes days of which answers are about to change: what was counted of those days no longer holds.
+
+    Before the change itself, and so that the row is locked even where it stood there already: a count under way is
+    waited for, and one that comes waits for us (models/rollups.py).
     """
-    key = (answers.c.commune, answers.c.round_id, answers.c.day)
-    days: Any = select(*key).where(*which)
-    if also is not None:
-        new = (literal(also.commune), literal(also.round_id), literal(also.day, Date))
-        days = days.union(select(*new).where(rollup_state.c.until >= also.day))
     found = days.subquery()
-    statement = insert(stale_days, db.dialect.name).from_select(
-        [column.name for column in key], select(*found.c).distinct().order_by(*found.c)
-    )
+    rows = select(*found.c).distinct().order_by(*found.c)
+    statement = insert(stale_days, dialect).from_select([column.name for column in found.c], rows)
     same = {"day": statement.excluded.day}
-    db.execute(statement.on_conflict_do_update(index_elements=list(stale_days.primary_key.columns), set_=same))
+    return statement.on_conflict_do_update(index_elements=list(stale_days.primary_key.columns), set_=same)
 
 
 def _let_lead(db: Connection, round_id: int, phone: bytes) -> None:
@@ -249,3 +261,126 @@ def _let_lead(db: Connection, round_id: int, phone: bytes) -> None:
     led = select(other.c.rater).where(same, other.c.lead).exists()
     _make_stale(db, mine)
     db.execute(update(answers).where(mine, answers.c.rater == first, ~led).values(lead=True))
+
+
+# statements for many rows at once --------------------------------------------------------------------
+
+
+def _place(row: Mapping[str, Any]) -> tuple[int, bytes]:
+    """All lock in the same order."""
+    return row["round_id"], row["phone"]
+
+
+def _hold(given: FromClause, *more: ColumnElement[Any]) -> Any:
+    """Keeps rounds from closing until the commit; a round that is closed gives no row.
+
+    Its row is locked, so that no answer comes in beside its closing. A closing that is under way counts as done: it
+    waits for our conversation, so we must not wait for it.
+    """
+    mine = select(answers.c.rater).where(_of_number(answers, given))
+    c = round_communes.c
+    there = (c.round_id == given.c.round_id) & (c.commune == given.c.commune) & c.open
+    return (
+        select((~_some(mine, given)).label("is_first"), *more)
+        .select_from(given)
+        .join(round_communes, there)
+        .with_for_update(of=round_communes, read=True, skip_locked=True)
+    )
+
+
+def _hold_to_save(given: FromClause, _dialect: str) -> Any:
+    """The same; and whether what was counted of a day will no longer hold."""
+    replaced = _some(select(answers.c.rater).where(*_replaced(given)), given)
+    return _hold(given, given.c.at, (replaced | _counted(given.c.day, given)).label("changes"))
+
+
+def _new_stale(given: FromClause, dialect: str) -> Any:
+    """Of answers whose place is taken on another day or elsewhere, and of days that were counted already."""
+    before = select(*(answers.c[name] for name in _DAY)).join(given, and_(*_replaced(given)))
+    new = select(*(given.c[name] for name in _DAY)).where(_counted(given.c.day, given))  # (a clock was put back)
+    return _stale(before.union(new), dialect)
+
+
+def _replaced(given: FromClause) -> list[ColumnElement[bool]]:
+    same = [answers.c[name] == given.c[name] for name in _PLACE]
+    return [*same, (answers.c.day != given.c.day) | (answers.c.commune != given.c.commune)]
+
+
+def _counted(day: ColumnElement[Any], outer: FromClause) -> ColumnElement[bool]:
+    return _some(select(rollup_state.c.until).where(rollup_state.c.until >= day), outer)
+
+
+def _some(wanted: Select[Any], outer: FromClause) -> ColumnElement[bool]:
+    """Whether there is one. Not by EXISTS: where that is no join, PostgreSQL may read a whole table to answer it."""
+    return wanted.limit(1).correlate(outer).scalar_subquery().is_not(None)
+
+
+def _save(given: FromClause, dialect: str) -> Any:
+    others = (answers.c[name] == given.c[name] for name in ("round_id", "phone", "service_id", "indicator"))
+    leads = ~_some(select(answers.c.rater).where(*others), given)
+    rows = select(*(given.c[name] for name in _GIVEN), leads).order_by(given.c.round_id, given.c.phone)
+    changed = {name: given_ for name, given_ in insert(answers, dialect).excluded.items() if name in _CHANGES}
+    return (
+        insert(answers, dialect)
+        .from_select([*_GIVEN, "lead"], rows)
+        .on_conflict_do_update(index_elements=_PLACE, set_={**changed, "given": _more(1)})
+    )
+
+
+def _look(given: FromClause, _dialect: str) -> Any:
+    """Of which numbers more than who answered changes."""
+    old = answers.alias("old")
+    before = select(old.c.rater).where(_of_number(old, given), old.c.rater == given.c.rater)
+    stale = select(answers.c.rater).where(_told_late(given))
+    return select(given.c.round_id, given.c.phone).where(_some(stale, given) | _some(before, given))
+
+
+def _told_late(given: FromClause) -> ColumnElement[bool]:
+    """Answers of a day that was counted, or may be at this moment: today is not while an answer is on its way."""
+    late = (answers.c.day != given.c.day) | _counted(answers.c.day, answers)
+    return _of_number(answers, given) & (answers.c.rater == given.c.nobody) & late
+
+
+def _told_stale(given: FromClause, dialect: str) -> Any:
+    days = select(*(answers.c[name] for name in _DAY))
+    return _stale(days.join(given, _told_late(given)).union(days.where(_before(given))), dialect)
+
+
+def _before(given: FromClause) -> ColumnElement[bool]:
+    """What an identified number answered before it answered the same without a who."""
+    old, loose = answers.alias("old"), answers.alias("loose")
+    same = _of_number(loose, given) & (loose.c.rater == given.c.nobody)
+    same &= (loose.c.service_id == old.c.service_id) & (loose.c.indicator == old.c.indicator)
+    mine = _of_number(old, given) & (old.c.rater == given.c.rater)
+    found = select(*(old.c[name] for name in _PLACE)).join(given, mine).join(loose, same)
+    return tuple_(*(answers.c[name] for name in _PLACE)).in_(found)
+
+
+def _of_number(rated: FromClause, given: FromClause) -> ColumnElement[bool]:
+    return (rated.c.round_id == given.c.round_id) & (rated.c.phone == given.c.phone)
+
+
+def _tell(given: FromClause, _dialect: str) -> Any:
+    loose = _of_number(answers, given) & (answers.c.rater == given.c.nobody)
+    return update(answers).where(loose).values(rater=given.c.rater, who=given.c.who)
+
+
+_PLACE = ["round_id", "rater", "service_id", "indicator"]
+_DAY = ["commune", "round_id", "day"]
+_CHANGES = ("commune", "score", "day", "channel")
+_GIVEN = [*_PLACE, "phone", "who", *_CHANGES]
+_TOLD = types_of(answers, "round_id", "phone", "rater", "who", "day")
+_KEYS = select(rounds.c.id, rounds.c.key).where(
+    rounds.c.id.in_(bindparam("wanted", expanding=True)), rounds.c.closed.is_(None)
+)
+_HOLD = Many(types_of(answers, "round_id", "commune", "phone"), lambda given, _dialect: _hold(given))
+_HOLD_TO_SAVE = Many(lambda: {"at": Integer(), **types_of(answers, *_GIVEN)()}, _hold_to_save)
+_NEW_STALE = Many(types_of(answers, *_GIVEN), _new_stale)
+_SAVE = Many(types_of(answers, *_GIVEN), _save)
+_LOOK = Many(lambda: {"nobody": Hash, **_TOLD()}, _look)
+_TOLD_STALE = Many(lambda: {"nobody": Hash, **_TOLD()}, _told_stale)
+_BEFORE = Many(
+    lambda: {"nobody": Hash, **_TOLD()},
+    lambda given, _dialect: delete(answers).where(_before(given)).returning(answers),
+)
+_TELL = Many(lambda: {"nobody": Hash, **_TOLD()}, _tell)

@@ -5,7 +5,10 @@ A row answers its last request again when the provider repeats it. Rows go when 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -13,12 +16,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
-    Row,
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     delete,
     select,
     text,
@@ -27,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.expression import false
 
 from gateway.models.base import Hash, Moment, metadata
+from gateway.models.store import Many, insert, types_of
 from gateway.privacy import HASH_BYTES
 
 SESSION = timedelta(minutes=10)
@@ -40,7 +45,7 @@ conversations = Table(
     Column("session", Text, nullable=False),
     Column("caller", Hash, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("round_id", ForeignKey("rounds.id"), index=True),  # the round it may write to: they go together
+    Column("round_id", ForeignKey("rounds.id")),  # the round it may write to: they go together
     Column("rounds_before", Text, nullable=False, server_default=text("''")),  # others that it wrote to: `|3||5|`
     Column("checks", Text, nullable=False, server_default=text("''")),  # it answered: `|3||5|`; it goes with them
     Column("facts", Text, nullable=False),
@@ -57,13 +62,115 @@ conversations = Table(
     Column("touched", Moment, nullable=False),
     UniqueConstraint("provider", "session"),
 )
-Index("ix_conversations_caller", conversations.c.caller, conversations.c.touched)
+Index(
+    "ix_conversations_caller", conversations.c.caller
+)  # of nothing that a step changes: PostgreSQL writes it in place
 
 
-def find_conversation(db: Connection, provider: str, session: str) -> Row[tuple[object, ...]] | None:
-    """The conversation of a provider's session, locked until the commit."""
-    mine = (conversations.c.provider == provider) & (conversations.c.session == session)
-    return db.execute(select(conversations).where(mine).with_for_update()).first()
+NONE_YET = -1
+"""Inputs of a conversation whose first screen was not asked for yet."""
+
+
+@dataclass
+class Conversation:
+    """A conversation's row."""
+
+    id: str
+    provider: str
+    session: str
+    caller: bytes
+    channel: str
+    facts: str
+    offset: int
+    touched: datetime
+    round_id: int | None = None
+    rounds_before: str = ""
+    checks: str = ""
+    inputs: int = NONE_YET
+    transcript: str = ""
+    page: int = 0
+    request: str | None = None
+    answer: str = ""
+    ended: bool = False
+    rated: str = ""
+    who: str | None = None
+    resumed: bool = False
+
+
+def find_conversations(db: Connection, sessions: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
+    """The conversations of sessions, each a provider's name and its id there, locked until the commit."""
+    rows = _FIND(db, [{"provider": provider, "session": session} for provider, session in sessions])
+    return {(row.provider, row.session): Conversation(*row) for row in rows}
+
+
+def last_calls(db: Connection, callers: Iterable[bytes], since: datetime) -> dict[bytes, Conversation]:
+    """The last USSD conversation of each caller who had one since then, locked until the commit."""
+    return {row.caller: Conversation(*row) for row in _LAST(db, [{"caller": one} for one in callers], since=since)}
+
+
+def add_conversations(db: Connection, new: Sequence[Conversation]) -> set[str]:
+    """Writes conversations; returns the ids of those that are new: a session has one, and the first stays."""
+    return {row.id for row in _ADD(db, [vars(one) for one in sorted(new, key=_session)])}
+
+
+def keep_conversations(db: Connection, changed: Sequence[Conversation]) -> None:
+    """Writes what a step changes of conversations."""
+    _KEEP(db, [vars(one) for one in changed])
+
+
+def freeze_anew(db: Connection, one: Conversation) -> None:
+    """Writes the facts of a conversation that new flows take over."""
+    values = {"facts": one.facts, "offset": one.offset}
+    db.execute(update(conversations).where(conversations.c.id == one.id).values(values))
+
+
+def _session(one: Conversation) -> tuple[str, str]:
+    return one.provider, one.session
+
+
+def _find(given: FromClause, _dialect: str) -> Any:
+    mine = (conversations.c.provider == given.c.provider) & (conversations.c.session == given.c.session)
+    return select(*_COLUMNS).join(given, mine).order_by(conversations.c.id).with_for_update(of=conversations)
+
+
+def _last(given: FromClause, _dialect: str) -> Any:
+    mine = conversations.alias("mine")
+    newest = (
+        select(mine.c.id)
+        .where(mine.c.caller == given.c.caller, mine.c.channel == "ussd")
+        .where(mine.c.touched > bindparam("since", type_=Moment()))
+        .order_by(mine.c.touched.desc())
+        .limit(1)
+        .correlate(given)
+        .scalar_subquery()
+    )
+    return (
+        select(*_COLUMNS)
+        .join(given, conversations.c.id == newest)
+        .order_by(conversations.c.id)
+        .with_for_update(of=conversations)
+    )
+
+
+def _add(given: FromClause, dialect: str) -> Any:
+    c = conversations.c
+    rows = select(*(given.c[one.name] for one in c)).order_by(given.c.provider, given.c.session)
+    return insert(conversations, dialect).from_select(list(c), rows).on_conflict_do_nothing().returning(c.id)
+
+
+def _keep(given: FromClause, _dialect: str) -> Any:
+    return update(conversations).where(conversations.c.id == given.c.id).values({n: given.c[n] for n in _CHANGES})
+
+
+_COLUMNS = [conversations.c[field.name] for field in fields(Conversation)]
+_CHANGES = (
+    "round_id", "rounds_before", "checks", "inputs", "transcript", "page", "request", "answer", "ended", "rated",
+    "who", "touched",
+)  # fmt: skip
+_FIND = Many(types_of(conversations, "provider", "session"), _find)
+_LAST = Many(types_of(conversations, "caller"), _last)
+_ADD = Many(types_of(conversations), _add)
+_KEEP = Many(types_of(conversations, "id", *_CHANGES), _keep)
 
 
 def purge_round(db: Connection, round_id: int, now: datetime) -> None:

@@ -38,6 +38,9 @@ editions = Table(
 )
 
 
+_NEWEST = select(func.max(editions.c.id))
+
+
 def publish(db: Connection, now: datetime) -> int:
     """Makes a new edition when the programme differs from the newest one; returns the newest one's id.
 
@@ -54,7 +57,7 @@ def publish(db: Connection, now: datetime) -> int:
 
 def newest(db: Connection) -> int:
     """The id of the newest edition; 0 before the programme has one."""
-    return db.scalar(select(func.max(editions.c.id))) or 0
+    return db.scalar(_NEWEST) or 0
 
 
 def beginning(db: Connection) -> datetime | None:

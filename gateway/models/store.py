@@ -8,18 +8,36 @@ a power cut.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Text, column, create_engine, event, inspect, make_url, select, table
+from sqlalchemy import (
+    Connection,
+    Engine,
+    FromClause,
+    Insert,
+    Text,
+    bindparam,
+    cast,
+    column,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+    table,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
+from sqlalchemy.types import TypeEngine
 
 from gateway.errors import Told
 
@@ -30,7 +48,19 @@ DatabaseDown = (OperationalError, DBAPIError)
 """What SQLAlchemy raises when the database is away, locked or read-only."""
 
 
+_PATIENCE = {"connect_timeout": 5}
 _VERSION = table("alembic_version", column("version_num", Text))
+
+
+_COLLISIONS = frozenset({"40001", "40P01"})
+"""PostgreSQL's codes for two transactions of which one must give way."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is away, locked or read-only: what else fails may go well at once, or for another."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    return getattr(error.orig, "sqlstate", None) not in _COLLISIONS
 
 
 class StoreProblem(Told):
@@ -53,10 +83,15 @@ class Store:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, **options)
+            options |= {"pool_pre_ping": True}
+            self.engine = create_engine(self.url, connect_args=_PATIENCE, **options)
             if idle_seconds:
                 event.listen(self.engine, "connect", partial(_cut_off_idle, idle_seconds))
         self._writer: Engine = self.engine.execution_options(writes=True)
+        self._by_index: Engine = self._writer
+        if not self.is_sqlite:
+            self._by_index = create_engine(self.url, connect_args=_PATIENCE, **options)
+            event.listen(self._by_index, "connect", _by_index)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -68,6 +103,16 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction, committed at the end or wholly undone. No network call belongs in it."""
         with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write_by_index(self) -> Iterator[Connection]:
+        """The same, for few rows of large tables, each by its key.
+
+        PostgreSQL plans a statement once and for long, and may do so while a table is small and best read whole: these
+        connections are told not to.
+        """
+        with self._by_index.begin() as connection:
             yield connection
 
     @contextmanager
@@ -113,6 +158,7 @@ class Store:
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+        self._by_index.dispose()
 
 
 def insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
@@ -148,12 +194,76 @@ def insert_many(connection: Connection, table: Table, rows: Iterable[Mapping[str
     return count
 
 
+class Many:
+    """A statement that is given rows: it reads them as a table, for one row as for fifty.
+
+    PostgreSQL gets them all at once, as one JSON text (which costs psycopg a tenth of an array for each column);
+    SQLite, where a call is no round trip, one after the other. The statement is put together once: that costs
+    SQLAlchemy more than to run it.
+    """
+
+    def __init__(
+        self, types: Callable[[], Mapping[str, TypeEngine[Any]]], build: Callable[[FromClause, str], Any]
+    ) -> None:
+        """`types` of a row's values, by their names: asked for when all tables are there.
+
+        `build` puts the statement together, from the table of rows and the name of the dialect.
+        """
+        self._types = functools.cache(types)
+        self._build = build
+
+    def __call__(self, db: Connection, rows: Sequence[Mapping[str, Any]], **same: Any) -> list[Any]:
+        """Runs it, with its other parameters, the `same` for all rows; returns the rows that it returns."""
+        if not rows:
+            return []
+        names = self._types()
+        if db.dialect.name == "sqlite":
+            found: list[Any] = []
+            for row in rows:
+                result = db.execute(self._on_sqlite, {f"given_{name}": row[name] for name in names} | same)
+                found += result.all() if result.returns_rows else []
+            return found
+        text = json.dumps([{name: row[name] for name in names} for row in rows], default=_as_json)
+        result = db.execute(self._on_postgresql, {"given_rows": text, **same})
+        return list(result) if result.returns_rows else []
+
+    @functools.cached_property
+    def _on_sqlite(self) -> Any:
+        # not by its bare name: SQLAlchemy would take it for the value of a column
+        values = (bindparam(f"given_{name}", type_=type_).label(name) for name, type_ in self._types().items())
+        return self._build(select(*values).subquery("given"), "sqlite")
+
+    @functools.cached_property
+    def _on_postgresql(self) -> Any:
+        columns = (column(name, type_) for name, type_ in self._types().items())
+        rows = func.json_to_recordset(cast(bindparam("given_rows", type_=Text), postgresql.JSON))
+        return self._build(rows.table_valued(*columns, name="given").render_derived("given", True), "postgresql")
+
+
+def _as_json(value: object) -> str:
+    """What JSON has no form for, as PostgreSQL reads it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+def types_of(table: Table, *names: str) -> Callable[[], Mapping[str, TypeEngine[Any]]]:
+    """For `Many`: rows with the values of a table's columns, of all or of these."""
+    return lambda: {one.name: one.type for one in table.columns if not names or one.name in names}
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _by_index(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for way in ("seqscan", "hashjoin", "mergejoin"):
+        cursor.execute(f"SET enable_{way} = off")
+    cursor.close()
+    connection.commit()
 
 
 def _cut_off_idle(seconds: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

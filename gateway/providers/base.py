@@ -353,7 +353,9 @@ def field(fields: Mapping[str, object], name: str, longest: int = LONGEST_ID, *,
         raise Malformed(f"{name} is longer than {longest} characters")
     if "\0" in value or (not value.strip() and not empty):
         raise Malformed(f"{name} is empty")
-    if any("\ud800" <= char <= "\udfff" for char in value):  # JSON can hold half a character; nothing stores one
+    if not value.isascii() and any(
+        "\ud800" <= char <= "\udfff" for char in value
+    ):  # JSON can hold half a character; nothing stores one
         raise Malformed(f"{name} is no text")
     return value
 

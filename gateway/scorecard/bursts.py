@@ -8,19 +8,20 @@ see: counts from the privacy threshold on, no score, nothing of a single one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, literal_column, select, update
+from sqlalchemy import Connection, FromClause, Row, Select, delete, func, literal_column, select, update
 
 from gateway.menus.phrases import Name
 from gateway.models.answers import OFTEN, RoundClosed, answers, hold_open
 from gateway.models.places import places
 from gateway.models.rounds import NEIGHBOURS, near_numbers
-from gateway.models.store import insert
+from gateway.models.store import Many, insert, types_of
 from gateway.models.volunteers import recorded, volunteers
 
 RECORDED = 60
@@ -52,12 +53,20 @@ class Burst:
     volunteer: str | None = None
 
 
-def count_number(db: Connection, near: bytes, round_id: int, commune: str, day: date) -> None:
-    """Counts one more of a hundred neighbours, at the first answer of a number in a round."""
-    values = {"round_id": round_id, "near": near, "commune": commune, "day": day, "numbers": 1}
-    statement = insert(near_numbers, db.dialect.name).values(values)
-    more = {"numbers": near_numbers.c.numbers + 1}
-    db.execute(statement.on_conflict_do_update(index_elements=list(near_numbers.primary_key.columns), set_=more))
+@dataclass(frozen=True)
+class Near:
+    """A hundred neighbours (`Keys.near`), as one of them is counted."""
+
+    round_id: int
+    near: bytes
+    commune: str
+    day: date
+
+
+def count_numbers(db: Connection, first: Sequence[Near]) -> None:
+    """Counts numbers among their hundred neighbours, each at its first answer in a round."""
+    counted = Counter(first)
+    _COUNT(db, [vars(near) | {"numbers": numbers} for near, numbers in sorted(counted.items(), key=_place)])
 
 
 @contextmanager
@@ -136,3 +145,18 @@ def _first_answer(db: Connection, round_id: int, phone: bytes) -> tuple[str, dat
 
 def _name(row: Row[Any]) -> Name:
     return Name(row.name_km, row.name_en, row.name_en)
+
+
+def _place(counted: tuple[Near, int]) -> tuple[int, bytes]:
+    return counted[0].round_id, counted[0].near
+
+
+def _count(given: FromClause, dialect: str) -> Any:
+    names = [column.name for column in near_numbers.columns]
+    rows = select(*(given.c[name] for name in names)).order_by(given.c.round_id, given.c.near)
+    statement = insert(near_numbers, dialect).from_select(names, rows)
+    more = {"numbers": near_numbers.c.numbers + statement.excluded.numbers}
+    return statement.on_conflict_do_update(index_elements=list(near_numbers.primary_key.columns), set_=more)
+
+
+_COUNT = Many(types_of(near_numbers), _count)

@@ -30,11 +30,11 @@ def save_score(db: Connection, keys: Keys, one: Respondent, service: str, score:
         note_recorded(db, one.round_id, one.volunteer, day, 1)
 
 
-def describe(db: Connection, keys: Keys, one: Respondent, who: str) -> None:
+def describe(db: Connection, keys: Keys, one: Respondent, who: str, today: date) -> None:
     """Says who a respondent is. Raises RoundClosed."""
     key = answers.key_of(db, one.round_id)
     nobody, rater = (keys.rater(key, one.name, given) for given in (None, who))
-    answers.take_over(db, one.round_id, keys.phone(key, one.name), nobody, rater, who)
+    answers.take_over(db, [answers.Told(one.round_id, keys.phone(key, one.name), nobody, rater, who, today)])
 
 
 def take_back(db: Connection, keys: Keys, one: Respondent) -> bool:
