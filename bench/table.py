@@ -72,7 +72,7 @@ Measure = Callable[[Ground], Result]
 
 def text(results: Sequence[Result], rounds: int) -> str:
     """The tables in Markdown, with when and on what they were made."""
-    when = f"{rounds} rounds. {datetime.now(UTC):%d %B %Y}; {machine()}."
+    when = f"{rounds} round{'s' if rounds > 1 else ''}. {datetime.now(UTC):%d %B %Y}; {machine()}."
     return "\n".join([when, *(line for result in results for line in _table(result))]) + "\n"
 
 

@@ -1,6 +1,6 @@
-"""A known number dials, rates a service, says who, is thanked: `python -m bench.ussd` (installs its peers first).
+"""A known number dials, rates a service, says who, is thanked: `python -m bench ussd` (installs its peers first).
 
-The gateway and its peers stand behind the same PostgreSQL and Valkey and are asked in turns, by the same load.
+The gateway and its peers stand before the same PostgreSQL and Valkey and are asked in turns, by the same load.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlencode
 
-import click
 import psycopg
 from sqlalchemy import make_url
 
-from bench import load
+from bench import load, table
 from bench.chaos.ground import free_port
 from bench.chaos.held import Held, until
-from bench.chaos.servers import Servers, servers
+from bench.chaos.servers import Servers
 from gateway import config, schema
+from gateway.config import Settings
 from gateway.models.callers import callers
 from gateway.models.store import Store, insert_many
 from gateway.privacy import Keys
@@ -39,6 +39,7 @@ TOKEN = "bench-token-0123456789abcdef0123456789"  # noqa: S105  # no secret
 HERE = Path(__file__).parent / "peers"
 KNOWN = 100_000
 READY = 60.0
+CPU = "processor time of its own processes, µs a step"
 TABLE = "CREATE TABLE peer_ratings (phone text, service int, score int, who int, PRIMARY KEY (phone, service))"
 PATHS = ("", "2", "2*5", "2*5*1")
 """From dial to thanks: the whole path in each request, as Africa's Talking sends it."""
@@ -142,9 +143,18 @@ def _mati(servers: Servers, folder: Path) -> Peer:
         "REDIS_URL": servers.valkey.url, "AFRICASTALKING_WEBHOOK_TOKENS": TOKEN, "DEFAULT_LANGUAGE": "en",
     }  # fmt: skip
     settings = config.load(**{name.lower(): value for name, value in given.items()})
-    store, now = Store(settings.database), datetime.now(UTC)
-    schema.initialise(settings, store, now)
-    keys = Keys(settings)
+    store = Store(settings.database)
+    schema.initialise(settings, store, datetime.now(UTC))
+    known_callers(store, Keys(settings), settings)
+    store.close()
+    env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR", "HOME", "LANG") if name in os.environ}
+    held = Held("mati", (sys.executable, "-m", "gateway.cli", "web"), env | given, folder / "mati.log")
+    return Peer("mati", held, port, f"/hooks/africastalking/{TOKEN}/ussd")
+
+
+def known_callers(store: Store, keys: Keys, settings: Settings) -> None:
+    """So many numbers that speak English and have a commune, and a round that is open in each."""
+    now = datetime.now(UTC)
     codes = ("010303", "010407", "010806", "010807")
     rounds.open_round(store, keys, codes, settings.day(now), now)
     month = settings.day(now).replace(day=1)
@@ -154,10 +164,6 @@ def _mati(servers: Servers, folder: Path) -> Peer:
     ]
     with store.write() as db:
         insert_many(db, callers, rows, list(rows[0]))
-    store.close()
-    env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "TMPDIR", "HOME", "LANG") if name in os.environ}
-    held = Held("mati", (sys.executable, "-m", "gateway.cli", "web"), env | given, folder / "mati.log")
-    return Peer("mati", held, port, f"/hooks/africastalking/{TOKEN}/ussd")
 
 
 def _express(folder: Path, env: Mapping[str, str], processes: int) -> Peer:
@@ -217,24 +223,46 @@ MAKERS: Mapping[str, Callable[[Servers, Path, Mapping[str, str]], Peer]] = {
 """The gateway, what people would use instead, and what none of them can be faster than."""
 
 
-@click.command()
-@click.option("--peer", "wanted", multiple=True, help="Only these; else all.")
-@click.option("--connections", multiple=True, type=int, default=(16, 64, 128), show_default=True)
-@click.option("--seconds", type=float, default=5.0, show_default=True, help="A turn.")
-@click.option("--rounds", "turns", type=int, default=1, show_default=True, help="Turns of each.")
-def main(wanted: Sequence[str], connections: Sequence[int], seconds: float, turns: int) -> None:
-    """Lets them answer in turns, behind a PostgreSQL and a Valkey of their own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "bench"
-        folder.mkdir()
-        with servers(folder) as both, peers(both, folder, wanted or tuple(MAKERS)) as made:
-            for many, _turn, peer in itertools.product(connections, range(turns), made):
-                found = play(peer, many, seconds)
-                click.echo(
-                    f"{found.peer:<14} {many:>4} connections {found.sessions:>8.0f} sessions/s"
-                    f"  p50 {found.p50 * 1000:6.1f} ms  p99 {found.p99 * 1000:6.1f} ms  {found.cpu * 1e6:.0f} µs a step"
-                )
+CONNECTIONS = (16, 64, 128)
+SECONDS = 5.0
+"""A turn."""
+FIGURES = (("sessions/s", "sessions", 1.0), ("p50, ms", "p50", 1000.0), ("p99, ms", "p99", 1000.0), (CPU, "cpu", 1e6))
 
 
-if __name__ == "__main__":
-    main()
+def measure(ground: table.Ground) -> table.Result:
+    """All of them in turns, so many rounds at each number of connections."""
+    found: dict[tuple[str, int], list[Turn]] = {}
+    with peers(ground.servers, ground.folder, tuple(MAKERS)) as made:
+        for turn, many, peer in itertools.product(range(ground.rounds), CONNECTIONS, made):
+            ground.say(f"round {turn + 1} of {ground.rounds}: {peer.name}, {many} connections")
+            found.setdefault((peer.name, many), []).append(play(peer, many, SECONDS * ground.share))
+    figures = [
+        table.Figure(f"{what}, {many} connections", name, tuple(scale * getattr(turn, part) for turn in turns))
+        for many in CONNECTIONS
+        for what, part, scale in FIGURES
+        for (name, at), turns in found.items()
+        if at == many
+    ]
+    return table.Result("A USSD session, from dial to thanks", tuple(figures), tuple(_goals(found)))
+
+
+def _goals(found: Mapping[tuple[str, int], Sequence[Turn]]) -> Iterator[table.Goal]:
+    """At the number of connections that suits each best; what they wait for at the same."""
+
+    def best(*names: str) -> Turn:
+        return max((_middle(turns) for (name, _), turns in found.items() if name in names), key=lambda t: t.sessions)
+
+    mati, express, tutorial = best(table.OURS), best("express", "express x 2"), best("tutorial")
+    ratio, cpu, times = mati.sessions / express.sessions, mati.cpu / express.cpu, mati.sessions / tutorial.sessions
+    yield table.Goal("sessions/s: at least 2 × Express at its best", f"{ratio:.2f} ×", ratio >= 2)
+    yield table.Goal("processor time a step: at most half of Express's", f"{cpu:.2f} of it", cpu <= 0.5)
+    yield table.Goal("sessions/s: at least 8 × the tutorial's stack", f"{times:.1f} ×", times >= 8)
+    ours, theirs = (_middle(found[name, 64]).p99 for name in (table.OURS, "express"))
+    wait = ours / theirs
+    yield table.Goal("p99 at 64 connections: at most half of Express's", f"{wait:.2f} of it", wait <= 0.5)
+
+
+def _middle(turns: Sequence[Turn]) -> Turn:
+    """The median of each figure."""
+    figures = (median(getattr(turn, part) for turn in turns) for part in ("sessions", "p50", "p99", "cpu"))
+    return Turn(turns[0].peer, turns[0].connections, *figures)

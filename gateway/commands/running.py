@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from gateway.config import load
 if TYPE_CHECKING:
     from flask import Flask
 
+AFTER_CALLERS = 5
+"""How much a worker steps back where processors are few: who is on the line goes first."""
 THREADS = 64
 """Requests that are answered at the same time: as many steps of USSD may share a transaction (together.py)."""
 
@@ -74,6 +77,7 @@ def worker(burst: bool) -> None:
     settings = load()
     must_run(settings)
     logs.set_up()
+    os.nice(AFTER_CALLERS)
     pumps.run(settings, burst)
 
 
