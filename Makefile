@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint chaos pictures format clean
+.PHONY: help demo test lint chaos bench pictures format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lint: .venv/test ## ruff and mypy
 
 chaos: .venv/test ## faults while 10,000 messages go out, and an audit (ROWS="kill flushall", MESSAGES=1000)
 	@$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench.chaos $(ROWS) $(if $(MESSAGES),--messages $(MESSAGES))
+
+bench: .venv/test ## beside what people would use instead: ratios and goals (ROWS="ussd bulk", ROUNDS=1, SHARE=0.2)
+	@$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench $(ROWS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SHARE),--share $(SHARE))
 
 pictures: .venv/test ## take the pictures of the docs anew (needs Chromium)
 	@$(BIN)/python docs/take_pictures.py

@@ -27,6 +27,7 @@ from bench.chaos.ground import free_port
 from bench.chaos.held import Held, until
 from bench.chaos.servers import Servers
 from gateway import config, schema
+from gateway.commands.running import THREADS
 from gateway.config import Settings
 from gateway.models.callers import callers
 from gateway.models.store import Store, insert_many
@@ -181,10 +182,13 @@ def _express(folder: Path, env: Mapping[str, str], processes: int) -> Peer:
 
 def _tutorial(folder: Path, env: Mapping[str, str]) -> Peer:
     """Gunicorn with threads, Flask, the ORM."""
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", GUNICORN], check=True)
-    port = free_port()
+    packages, port = folder / "gunicorn", free_port()
+    if not packages.exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages), GUNICORN]
+        subprocess.run(command, check=True)
     serving = ("-k", "gthread", "-w", "2", "--threads", "4", "-b", f"127.0.0.1:{port}", "--keep-alive", "75")
     argv = (sys.executable, "-m", "gunicorn", "--chdir", str(HERE), *serving, "tutorial:app")
+    env = {**env, "PYTHONPATH": str(packages)}
     return Peer("tutorial", Held("tutorial", argv, env, folder / "tutorial.log"), port)
 
 
@@ -193,7 +197,7 @@ def _ceiling(folder: Path, app: str, name: str) -> Peer:
     port = free_port()
     argv = (
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-        "--blocking-threads", "4", "--no-ws", "--log-level", "warning", f"bench.peers.ceilings:{app}",
+        "--blocking-threads", str(THREADS), "--no-ws", "--log-level", "warning", f"bench.peers.ceilings:{app}",
     )  # fmt: skip
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE.parents[1])}
     return Peer(name, Held(name, argv, env, folder / f"{app}.log"), port, answers=(b"CON",) * len(PATHS))

@@ -46,9 +46,9 @@ class Together(Generic[Asked, Said]):
     ) -> None:
         """`answer` gives the answers of a lot, in its order, or raises and has done nothing of it.
 
-        Of two requests that have one of `apart` in common the later waits for the next lot. Where a whole lot fails,
-        each of it is answered by itself, so that one cannot spoil it for the others; but for what `ends_all`, such as
-        a database that is away.
+        Of two requests that have one of `apart` in common the later waits for the next lot. Where a lot fails, it
+        is tried once more with each by itself, so that one cannot spoil it for the others; but not for what
+        `ends_all`, such as a database that is away.
         """
         self._answer = answer
         self._apart = apart
@@ -98,13 +98,17 @@ class Together(Generic[Asked, Said]):
         try:
             for one, said in zip(lot, self._answer([one.asked for one in lot]), strict=True):
                 one.said = said
+            return
         except BaseException as error:
-            if len(lot) == 1 or self._ends_all(error):
+            if self._ends_all(error):
                 for one in lot:
                     one.failed = error
                 return
-            for one in lot:
-                self._settle([one])
+        for one in lot:
+            try:
+                (one.said,) = self._answer([one.asked])
+            except BaseException as error:
+                one.failed = error
 
     def _next_lot(self, mine: _Waiting[Asked, Said]) -> list[_Waiting[Asked, Said]]:
         """This request and as many others as may go with it, out of the queue; nothing when it is not there."""
