@@ -51,7 +51,6 @@ log = structlog.get_logger()
 
 PREFIX = "/hooks/"
 MOST_BYTES = 64 * 1024
-_STATUS_LINES = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,7 @@ class Hooks:
         hook = self._hooks.get((name, rest[-1] if rest else ""))
         if hook is None or len(rest) != hook.parts or not all(rest):
             return self._flask(environ, start_response)
-        reply = hook.reply(environ, rest[0] if hook.parts > 1 else "")
-        start_response(reply.status_line, reply.headers)
-        return [reply.data]
+        return hook.reply(environ, rest[0] if hook.parts > 1 else "").send(start_response)
 
 
 def mount(app: Flask, desks: Desks, settings: Settings) -> None:
@@ -104,25 +101,13 @@ class Reply:
     allow: str = ""
     """The methods that there are, where another one came."""
 
-    @property
-    def data(self) -> bytes:
-        """The body as it goes out."""
-        return self.body.encode()
-
-    @property
-    def status_line(self) -> str:
-        """As WSGI has it."""
-        return _STATUS_LINES[self.status]
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """As WSGI has them. Nobody is to take a screen for a page."""
-        found = [
-            ("Content-Type", self.content_type),
-            ("Content-Length", str(len(self.data))),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
-        return [*found, ("Allow", self.allow)] if self.allow else found
+    def send(self, start_response: StartResponse) -> list[bytes]:
+        """As WSGI has it. Nobody is to take a screen for a page."""
+        data = self.body.encode()
+        headers = [("Content-Type", self.content_type), ("Content-Length", str(len(data)))]
+        headers += [("X-Content-Type-Options", "nosniff"), *([("Allow", self.allow)] if self.allow else [])]
+        start_response(f"{self.status.value} {self.status.phrase}", headers)
+        return [data]
 
 
 class Hook:
