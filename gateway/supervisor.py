@@ -42,6 +42,8 @@ class Child:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     ready: Callable[[], bool] = lambda: True
+    stops_first: bool = False
+    """Whether it stops before the others: then nothing new comes in (DESIGN.md)."""
 
 
 class FolderInUse(Told):
@@ -55,7 +57,7 @@ class GaveUp(Exception):
 class Supervisor:
     """Keeps `children` alive until SIGINT, SIGTERM or SIGHUP.
 
-    They start in the order given and stop in the reverse order, one after the other: Valkey
+    They start in the order given and stop in the reverse order, one after the other, but for who `stops_first`: Valkey
     first means Valkey last. `grace` is the seconds between a child's SIGTERM and its SIGKILL.
     `say` gets a line for each thing that happens, `when_up` is called once all are ready.
     """
@@ -102,7 +104,9 @@ class Supervisor:
 
     def _stop(self, signals: int) -> None:
         begun = time.monotonic()
-        for life in reversed(self._lives):
+        order = [*reversed(self._lives)]
+        order.sort(key=lambda life: not life.child.stops_first)
+        for life in order:
             life.tell(signal.SIGTERM)
             limit = time.monotonic() + self._grace + MARGIN
             while life.running() and time.monotonic() < limit:

@@ -15,8 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway import leash, valkey
@@ -57,7 +58,8 @@ def up(settings: Settings, with_demo: bool) -> int:
             env["REDIS_URL"] = valkey.redis_url(socket)
             children.append(valkey.valkey_child(socket, env))
         # the others wait until it answers: beside them it would take half as long again (bench/footprint.py)
-        children += [_role("web", env, ready=lambda: _answers(_reachable(settings.host), settings.port))]
+        is_up = partial(_answers, _reachable(settings.host), settings.port)
+        children.append(replace(_role("web", env), ready=is_up, stops_first=True))
         children += [_role("worker", env), _role("clock", env)]
 
         def announce() -> None:

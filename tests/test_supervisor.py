@@ -68,7 +68,7 @@ def started(name):
     return lambda: os.path.exists(journal) and f"started {name} " in open(journal).read()
 
 sys.exit(Supervisor(
-    [Child(name, (*python, journal, habits), {"NAME": name},
+    [Child(name, (*python, journal, habits), {"NAME": name}, stops_first=name == "web",
            ready=(lambda: os.path.exists(journal + ".open")) if "slow" in habits else started(name))
      for name, habits in json.loads(children)],
     say=lambda line: print(line, flush=True),
@@ -249,14 +249,15 @@ def test_a_second_ctrl_c_kills_at_once(up: Start) -> None:
     assert tree.gone()
 
 
-def test_children_stop_one_after_the_other_in_reverse_order(up: Start) -> None:
-    names = ["valkey", "worker", "clock", "web"]
+def test_children_stop_one_after_the_other_in_reverse_order_but_what_lets_others_in_first(up: Start) -> None:
+    names = ["valkey", "web", "worker", "clock"]
     tree = up(*[(name, "polite") for name in names])
     assert [name for name, _ in tree.events("started")] == names
     tree.process.terminate()
     assert tree.process.wait(5) == 0
     endings = [line.split()[:2] for line in tree.journal.read_text().splitlines()[len(names) :]]
-    assert endings == [[event, name] for name in reversed(names) for event in ("told-15", "stopped")]
+    order = ("web", "clock", "worker", "valkey")
+    assert endings == [[event, name] for name in order for event in ("told-15", "stopped")]
 
 
 def test_a_child_starts_when_the_one_before_it_is_ready(up: Start) -> None:
