@@ -110,7 +110,8 @@ class Store:
         """The same, for few rows of large tables, each by its key.
 
         PostgreSQL plans a statement once and for long, and may do so while a table is small and best read whole: these
-        connections are told not to.
+        connections are told to look each row up. (An index may be read whole, too: 580 ms instead of 6 for 64 receipts
+        among 60,000 messages. A bitmap never is.)
         """
         with self._by_index.begin() as connection:
             yield connection
@@ -260,7 +261,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 def _by_index(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    for way in ("seqscan", "hashjoin", "mergejoin"):
+    for way in ("seqscan", "indexscan", "indexonlyscan", "hashjoin", "mergejoin"):  # what is left are bitmap scans
         cursor.execute(f"SET enable_{way} = off")
     cursor.close()
     connection.commit()
