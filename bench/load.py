@@ -6,6 +6,8 @@ Each step is a prebuilt request; an answer counts only where it begins as it mus
 from __future__ import annotations
 
 import heapq
+import itertools
+import math
 import selectors
 import socket
 import time
@@ -78,22 +80,24 @@ class _Connection:
         return True
 
 
-def closed(address: tuple[str, int], sessions: Iterator[Session], connections: int, seconds: float) -> Measured:
-    """So many connections, each playing one session after the other, for so long.
+def closed(
+    address: tuple[str, int], sessions: Iterator[Session], connections: int, seconds: float = math.inf
+) -> Measured:
+    """So many connections, each playing one session after the other, for so long or until there are no more.
 
-    A session under way at the end is left. Raises WrongAnswer.
+    A session under way when its time is over is left. Raises WrongAnswer.
     """
     found = Measured()
     with selectors.DefaultSelector() as selector:
         began = time.perf_counter()
-        for _ in range(connections):
+        for session in itertools.islice(sessions, connections):
             one = _Connection(address)
             selector.register(one.handle, selectors.EVENT_READ, one)
-            one.session = next(sessions)
+            one.session = session
             one.send(time.perf_counter())
         end = began + seconds
         now = began
-        while now < end:
+        while now < end and selector.get_map():
             for key, _events in selector.select(0.1):
                 one = key.data
                 if not one.take():
@@ -103,8 +107,12 @@ def closed(address: tuple[str, int], sessions: Iterator[Session], connections: i
                 one.place += 1
                 if one.place == len(one.session):
                     found.sessions += 1
-                    one.session, one.place = next(sessions), 0
-                one.send(now)
+                    one.session, one.place = next(sessions, ()), 0
+                if one.session:
+                    one.send(now)
+                else:
+                    selector.unregister(one.handle)
+                    one.handle.close()
             now = time.perf_counter()
         found.seconds = now - began
         for key in list(selector.get_map().values()):
