@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     mati_master_key: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    web_processes: Annotated[int, Field(ge=1, le=32)] = 1
     public_url: WebAddress | None = None
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     metrics_token: str = ""

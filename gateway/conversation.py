@@ -115,7 +115,7 @@ class Conversations:
         self._now = now
         self._effects = Effects(keys, settings, now)
         self._programme = functools.lru_cache(maxsize=8)(self._read_programme)
-        self._together = Together(self._answer, lambda step: (_session(step), step.number), is_away)
+        self._together = Together(self._answer, lambda step: (_session(step), step.number), is_away, store.writers)
 
     def say(self, words: Words) -> str:
         """A sentence in the programme's language, for who is not known."""

@@ -36,7 +36,7 @@ class ReceiptDesk:
         self._store = store
         self._zone = settings.zone
         self._now = now
-        self._together = Together(self._receive, _ids, is_away)
+        self._together = Together(self._receive, _ids, is_away, store.writers)
 
     def receive(self, receipt: Receipt) -> None:
         """Applies a receipt, or keeps it until the message is settled."""

@@ -43,26 +43,30 @@ class Together(Generic[Asked, Said]):
         answer: Callable[[Sequence[Asked]], Sequence[Said]],
         apart: Callable[[Asked], Iterable[Hashable]],
         ends_all: Callable[[BaseException], bool],
+        at_once: int = 1,
     ) -> None:
         """`answer` gives the answers of a lot, in its order, or raises and has done nothing of it.
 
         Of two requests that have one of `apart` in common the later waits for the next lot. Where a lot fails, it
         is tried once more with each by itself, so that one cannot spoil it for the others; but not for what
-        `ends_all`, such as a database that is away.
+        `ends_all`, such as a database that is away. So many lots are `at_once` at work: while one waits for the
+        database, another may think.
         """
         self._answer = answer
         self._apart = apart
         self._ends_all = ends_all
+        self._at_once = at_once
         self._lock = threading.Lock()
         self._queue: list[_Waiting[Asked, Said]] = []
-        self._at_work = False
+        self._at_work = 0
 
     def __call__(self, asked: Asked) -> Said:
         """The answer to a request. Raises what `answer` raises."""
         mine: _Waiting[Asked, Said] = _Waiting(asked)
         with self._lock:
             self._queue.append(mine)
-            begins, self._at_work = not self._at_work, True
+            begins = self._at_work < self._at_once
+            self._at_work += begins
         if not begins:
             with suppress(Empty):
                 mine.woken.get(timeout=PATIENCE)
@@ -85,8 +89,8 @@ class Together(Generic[Asked, Said]):
             for one in lot:
                 one.is_done = True
             with self._lock:
-                self._at_work = bool(self._queue)
                 following = self._queue[0] if self._queue else None
+                self._at_work -= following is None
             for one in lot:
                 if one is not mine:
                     one.woken.put(None)

@@ -81,6 +81,15 @@ def test_what_must_be_apart_is_in_lots_one_after_the_other(threads: ThreadPoolEx
     assert desk.lots == [["x"], ["a1", "b1", "c1"], ["a2"], ["a3"]]
 
 
+def test_where_it_helps_two_lots_are_at_work_at_the_same_time(threads: ThreadPoolExecutor) -> None:
+    desk = Desk()
+    got = ask(threads, Together(desk.answer, first_letter, no_error, at_once=2), "a", "b", "c", "d")
+    assert desk.lots == [["a"], ["b"]]
+    desk.may_go.set()
+    assert [get() for get in got] == ["A", "B", "C", "D"]
+    assert desk.lots == [["a"], ["b"], ["c", "d"]]
+
+
 def test_a_lot_has_an_end(threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "MOST", 3)
     desk = Desk()

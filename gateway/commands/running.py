@@ -48,6 +48,7 @@ def web() -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         factory=True,
+        workers=settings.web_processes,
         blocking_threads=THREADS,
         respawn_failed_workers=True,
         websockets=False,

@@ -93,6 +93,11 @@ class Store:
             self._by_index = create_engine(self.url, connect_args=_PATIENCE, **options)
             event.listen(self._by_index, "connect", _by_index)
 
+    @property
+    def writers(self) -> int:
+        """So many transactions of one process write side by side with gain: SQLite has one lock for all."""
+        return 1 if self.is_sqlite else 2
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read with."""
