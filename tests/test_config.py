@@ -51,6 +51,7 @@ class TestVariables:
             "SIMULATOR_RATE",
             "SECOND_APPROVAL",
             "SECOND_FACTOR",
+            "WEB_PROCESSES",
             *kept,
             *(name for name in FIELDS if name.startswith("HTTP_")),
         }
@@ -86,6 +87,7 @@ GOOD = [
     ("AFRICASTALKING_WEBHOOK_TOKENS", f"{TOKEN},{OLDER}", "africastalking_webhook_tokens", (TOKEN, OLDER)),
     ("ANDROID_RATE", "0.2", "android_rate", 0.2),
     ("TRUSTED_PROXIES", "1", "trusted_proxies", 1),
+    ("WEB_PROCESSES", "2", "web_processes", 2),
 ]
 NO_ADDRESS = "must be a web address such as https://mati.example.org"
 UNKNOWN_PROVIDER = (
@@ -97,6 +99,7 @@ BAD = [
     ("PORT", "65536", "less than or equal to 65535"),
     ("PORT", "eighty", "valid integer"),
     ("TRUSTED_PROXIES", "-1", "greater than or equal to 0"),
+    ("WEB_PROCESSES", "0", "greater than or equal to 1"),
     ("TRUSTED_PROXIES", "10.0.0.0/8", "valid integer"),
     ("MIN_RATERS", "4", "greater than or equal to 5"),
     ("MIN_RATERS", "ten", "valid integer"),
