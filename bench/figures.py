@@ -8,7 +8,6 @@ whether a page's cost grows.
 
 from __future__ import annotations
 
-import gc
 import random
 import re
 import secrets
@@ -25,7 +24,7 @@ from sqlalchemy import text
 
 from bench import table
 from gateway import config, create_app, schema
-from gateway.cli import SELDOM
+from gateway.garbage import look_seldom
 from gateway.models import rollups, staff
 from gateway.models.answers import OVERALL, answers
 from gateway.models.editions import publish
@@ -127,7 +126,7 @@ class Land:
 
 def measure(ground: table.Ground) -> table.Result:
     """Two installations, one with ten times the ratings of the other, asked in turns."""
-    gc.set_threshold(SELDOM)  # as the gateway's own processes
+    look_seldom()  # as the gateway's own processes
     most = int(RATINGS * ground.share)
     lands = {}
     for count in (most // 10, most):

@@ -6,7 +6,6 @@ does it: once with one text a language, once with a name in each.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import time
 from collections import defaultdict
@@ -24,8 +23,8 @@ from bench import table
 from gateway import config, schema
 from gateway.bulk import broadcasts
 from gateway.bulk.letters import Audience, Texts
-from gateway.cli import SELDOM
 from gateway.config import LANGUAGES, Settings
+from gateway.garbage import look_seldom
 from gateway.models.contacts import Role, contacts, group_members, groups
 from gateway.models.messages import Kind, messages
 from gateway.models.staff import add_member, staff
@@ -73,7 +72,7 @@ def people(store: Store, keys: Keys, count: int) -> int:
 
 def measure(ground: table.Ground) -> table.Result:
     """Approves one broadcast after the other, on PostgreSQL and on SQLite in turns."""
-    gc.set_threshold(SELDOM)  # as the gateway's own processes
+    look_seldom()  # as the gateway's own processes
     count = max(1000, int(RECIPIENTS * ground.share))
     found: dict[str, list[float]] = defaultdict(list)
     with ExitStack() as stack:

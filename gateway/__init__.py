@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from gateway.config import Settings
 
 
+def served() -> Flask:
+    """The application, as a web server's process loads it."""
+    from gateway.garbage import look_seldom
+
+    app = create_app()
+    look_seldom(from_here=True)
+    return app
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The Flask application. Without settings they come from the environment.
 

@@ -6,7 +6,6 @@ The modules behind a command are imported when it is called, so that each starts
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import NoReturn
 
@@ -14,11 +13,7 @@ import click
 
 from gateway.commands import playing, programme, running, upkeep
 from gateway.errors import Told
-
-SELDOM = 10_000
-"""So many new objects, instead of 700, and Python looks for garbage that refers to itself. There is little of it here,
-and each look goes through what a process holds: it took 40 % of the time in which a long list is put into the outbox
-(bench/queueing.py)."""
+from gateway.garbage import look_seldom
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +38,7 @@ def _fail(message: str) -> NoReturn:
 
 def main() -> None:
     """The entry point: turns what is expected to go wrong into one line."""
-    gc.set_threshold(SELDOM)
+    look_seldom()
     try:
         sys.exit(cli(prog_name="mati", standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:

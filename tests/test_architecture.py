@@ -96,7 +96,8 @@ KNOWN_ONLY_BY = {
     ),
 }  # fmt: skip
 STOREYS = (
-    ("gateway.errors", "gateway.times", "gateway.text", "gateway.headers", "gateway.config", "gateway.phones",
+    ("gateway.errors", "gateway.garbage", "gateway.times", "gateway.text", "gateway.headers", "gateway.config",
+     "gateway.phones",
      "gateway.logs", "gateway.privacy", "gateway.remainders", "gateway.leash", "gateway.supervisor", "gateway.valkey"),
     ("gateway.menus", "gateway.providers", "gateway.models", "gateway.migrations"),
     (),  # whatever is not named here: the conversation, the workers, rounds, tallies, places

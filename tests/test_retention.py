@@ -172,7 +172,8 @@ def test_the_month_is_all_that_is_kept_and_it_is_written_once(village: Village) 
     at.open_round()
     village.dials(ME, "1", "3", "1", "4", "2")
     writes: list[str] = []
-    event.listen(at.store.engine, "before_cursor_execute", lambda *args: writes.append(args[2]))
+    for engine in at.store.engines:
+        event.listen(engine, "before_cursor_execute", lambda *args: writes.append(args[2]))
 
     def written() -> int:
         count = sum("callers" in statement and not statement.startswith("SELECT") for statement in writes)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from gateway.commands.opening import given, must_run
 from gateway.config import load
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 AFTER_CALLERS = 5
 """How much a worker steps back where processors are few: who is on the line goes first."""
@@ -43,7 +38,7 @@ def web() -> None:
     settings = load()
     must_run(settings)
     Server(
-        "gateway.commands.running:served",
+        "gateway:served",
         address=settings.host,
         port=settings.port,
         interface=Interfaces.WSGI,
@@ -54,18 +49,6 @@ def web() -> None:
         websockets=False,
         log_level=LogLevels.error,  # of so many threads it would warn each time
     ).serve()
-
-
-def served() -> Flask:
-    """The application, as the server's process loads it."""
-    from gateway import create_app
-    from gateway.cli import SELDOM
-
-    app = create_app()
-    gc.collect()
-    gc.freeze()  # what is there by now stays: it need not be looked through again and again
-    gc.set_threshold(SELDOM)
-    return app
 
 
 @click.command()

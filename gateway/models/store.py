@@ -87,11 +87,14 @@ class Store:
             self.engine = create_engine(self.url, connect_args=_PATIENCE, **options)
             if idle_seconds:
                 event.listen(self.engine, "connect", partial(_cut_off_idle, idle_seconds))
+        self.engines = [self.engine]
+        """With connections of their own."""
         self._writer: Engine = self.engine.execution_options(writes=True)
         self._by_index: Engine = self._writer
         if not self.is_sqlite:
             self._by_index = create_engine(self.url, connect_args=_PATIENCE, **options)
             event.listen(self._by_index, "connect", _by_index)
+            self.engines.append(self._by_index)
 
     @property
     def writers(self) -> int:
@@ -163,8 +166,8 @@ class Store:
 
     def close(self) -> None:
         """Closes all connections."""
-        self.engine.dispose()
-        self._by_index.dispose()
+        for engine in self.engines:
+            engine.dispose()
 
 
 def insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
