@@ -181,7 +181,7 @@ def rated(house: Installation, callers: Sequence[str]) -> tuple[Counter[tuple[ob
         phones = {house.keys.phone(str(name), number) for number in callers}
         columns = ("service_id", "score", "who", "commune", "given", "lead", "channel", "day")
         of_them = select(*(answers.c[name] for name in columns)).where(answers.c.phone.in_(phones))
-        kept = Counter(db.execute(of_them).tuples())
+        kept = Counter(tuple(row) for row in db.execute(of_them))
         near = {house.keys.near(str(name), number) for number in callers}
         count = sum(db.scalars(select(near_numbers.c.numbers).where(near_numbers.c.near.in_(near))))
     return kept, count
