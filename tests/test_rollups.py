@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, func, select
 
@@ -104,6 +104,7 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([("save", 0, None, SERVICES[0], 5, COMMUNES[0]), ("next day", 1), ("roll",), ("take over", 0, WHO[1])])
 @given(st.lists(STEPS, max_size=40))
 def test_a_recount_gives_the_same(installation: Installation, steps: list[tuple[object, ...]]) -> None:
     with installation.store.read() as db:

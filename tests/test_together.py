@@ -214,23 +214,28 @@ def test_a_crowd_rates_at_the_same_moment(installation: Installation) -> None:
     processes = [installation.conversations(), installation.conversations()]
     callers = numbers(500, 120)
 
-    def call(number: str) -> str:
-        talks = processes[int(number) % 2]
-        said = ""
-        for end in range(6):
-            path = ("1", "3", "2", "5", "1")[:end]
-            step = UssdStep("africastalking", number, number, path=path)
-            with ThreadPoolExecutor(2) as both:  # the provider is impatient: it asks twice, of both processes
-                answered = set(both.map(lambda one, step=step: one.ussd(step), processes if end == 4 else [talks]))
-            assert len(answered) == 1
-            said = answered.pop().text
-        return said
+    def ask(session: str, number: str, *path: str) -> str:
+        """The provider is impatient: it asks twice, of both processes."""
+        step = UssdStep("africastalking", f"{number} {session}", number, path=path)
+        with ThreadPoolExecutor(2) as both:
+            found: set[str] = {screen.text for screen in both.map(lambda talks: talks.ussd(step), processes)}
+        assert len(found) == 1
+        return found.pop()
+
+    def call(number: str) -> tuple[str, str]:
+        path = ("1", "3", "2", "5", "1")
+        said = [ask("first", number, *path[:end]) for end in range(6)]
+        return said[-1], ask("dials through", number, "1", "4")  # all at once: the talk is new, and stores a score
 
     with ThreadPoolExecutor(40) as pool:
-        assert set(pool.map(call, callers)) == {render(Words("Thank you! Received."), "km")}
+        said = list(pool.map(call, callers))
+    assert {thanks for thanks, _ in said} == {render(Words("Thank you! Received."), "km")}
+    assert len({who for _, who in said}) == 1
     kept, count = rated(installation, callers)
-    assert sum(kept.values()) == count == len(callers)
-    assert {row[:3] for row in kept} == {("health", 5, "woman-15-30")}
+    assert count == len(callers)
+    assert {row[:3] for row in kept} == {("health", 5, "woman-15-30"), ("office", 4, None)}
+    assert {row[4] for row in kept} == {1}  # given once
+    assert set(kept.values()) == {len(callers)}
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
