@@ -33,24 +33,31 @@ def main(names: tuple[str, ...], rounds: int, share: float) -> None:
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)  # a developer's own
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    results = []
+    results, failed = [], list[str]()
     with tempfile.TemporaryDirectory(prefix="mati-bench-") as folder:
         os.chdir(folder)  # away from a developer's .env
         for name in names or ROWS:
             here = Path(folder) / name
             here.mkdir()
             measure: table.Measure = importlib.import_module(f"bench.{name}").measure
-            with servers(here) as both:
-                results.append(measure(table.Ground(both, here, rounds, share, _say(name))))
+            try:
+                with servers(here) as both:
+                    results.append(measure(table.Ground(both, here, rounds, share, _say(name))))
+            except Exception as problem:  # the other rows are worth their time all the same
+                failed.append(name)
+                click.echo(f"{name}: {type(problem).__name__}: {problem}", err=True)
+                continue
             click.echo(table.text(results[-1:], rounds))
         os.chdir(ROOT)
-    if not names and rounds == ROUNDS and share == 1:
+    if not names and rounds == ROUNDS and share == 1 and not failed:
         written = table.text(results, rounds)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(written)
         table.quote(PAGE, written)
     short = [goal for result in results for goal in result.goals if not goal.reached]
     click.echo(f"{len(short)} of {sum(len(result.goals) for result in results)} goals fall short", err=True)
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
 def _say(name: str) -> Callable[[str], None]:

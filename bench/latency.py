@@ -13,7 +13,7 @@ from bench.ussd import Peer, known_callers
 STEPS_A_SECOND = 1000.0
 PAUSE = 2.0
 """Seconds in which a caller reads and presses a key."""
-QUIET_SECONDS, BUSY_SECONDS = 15.0, 25.0
+QUIET_SECONDS, BUSY_SECONDS = 8.0, 15.0
 MESSAGES = 100_000
 SHARES = ((0.5, "p50, ms"), (0.99, "p99, ms"), (0.999, "p99.9, ms"))
 BESIDE = ("nothing beside them", f"{MESSAGES:,} messages sent beside them")
