@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -100,7 +100,11 @@ class Clock:
 
 def _seconds(processes: Sequence[psutil.Process]) -> float:
     """Of processor time so far, with that of children that have ended."""
-    return float(sum(sum(process.cpu_times()[:4]) for process in processes))
+    used = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a job's own, which ended just now
+            used += sum(process.cpu_times()[:4])
+    return used
 
 
 def measure(ground: table.Ground) -> table.Result:

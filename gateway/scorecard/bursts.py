@@ -147,13 +147,16 @@ def _name(row: Row[Any]) -> Name:
     return Name(row.name_km, row.name_en, row.name_en)
 
 
-def _place(counted: tuple[Near, int]) -> tuple[int, bytes]:
-    return counted[0].round_id, counted[0].near
+def _place(counted: tuple[Near, int]) -> tuple[int, bytes, str, date]:
+    near = counted[0]
+    return near.round_id, near.near, near.commune, near.day
 
 
 def _count(given: FromClause, dialect: str) -> Any:
     names = [column.name for column in near_numbers.columns]
-    rows = select(*(given.c[name] for name in names)).order_by(given.c.round_id, given.c.near)
+    # in one order, to the last column: else two lots wait for each other, for a second
+    place = [given.c[column.name] for column in near_numbers.primary_key]
+    rows = select(*(given.c[name] for name in names)).order_by(*place)
     statement = insert(near_numbers, dialect).from_select(names, rows)
     more = {"numbers": near_numbers.c.numbers + statement.excluded.numbers}
     return statement.on_conflict_do_update(index_elements=list(near_numbers.primary_key.columns), set_=more)
