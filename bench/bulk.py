@@ -19,22 +19,20 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
 
-import psutil
 import psycopg
 from redis import Redis
 from rq import Queue, Worker
-from sqlalchemy import make_url
 
 from bench import table
 from bench.chaos.ground import SECRET, TEXTS, Ground, answers, free_port, numbers
-from bench.chaos.held import Held, until
-from bench.chaos.servers import Servers
+from bench.chaos.held import Held, seconds, until
+from bench.chaos.servers import Servers, dsn
 from gateway.models.messages import State
 from gateway.workers.outbox import MICRO_BATCH
 
@@ -89,22 +87,13 @@ class Clock:
 
     def stop(self, count: int) -> Turn:
         """What was done meanwhile, of so many messages."""
-        seconds, now = time.perf_counter() - self._began, self._used()
+        took, now = time.perf_counter() - self._began, self._used()
         own, servers = (after - before for after, before in zip(now, self._before, strict=True))
-        return Turn(count / seconds, own / count, (own + servers) / count)
+        return Turn(count / took, own / count, (own + servers) / count)
 
     def _used(self) -> tuple[float, float]:
         own = [process for held in self._own for process in held.processes()]
-        return _seconds(own), _seconds(self._servers.processes() if self._servers else ())
-
-
-def _seconds(processes: Sequence[psutil.Process]) -> float:
-    """Of processor time so far, with that of children that have ended."""
-    used = 0.0
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):  # a job's own, which ended just now
-            used += sum(process.cpu_times()[:4])
-    return used
+        return seconds(own), seconds(self._servers.processes() if self._servers else ())
 
 
 def measure(ground: table.Ground) -> table.Result:
@@ -167,13 +156,8 @@ def _stub(folder: Path, url: str) -> Iterator[Callable[[], int]]:
 def _settled(database: str, name: str, state: str, count: int) -> Iterator[Callable[[], bool]]:
     """Gives whether so many rows of a table are in a state."""
     statement = f"SELECT count(*) = %s FROM {name} WHERE state = %s".encode()  # noqa: S608  # our own words
-    with psycopg.connect(_dsn(database), autocommit=True) as connection:
+    with psycopg.connect(dsn(database), autocommit=True) as connection:
         yield lambda: connection.execute(statement, (count, state)).fetchone() == (True,)
-
-
-def _dsn(url: str) -> str:
-    made = make_url(url)
-    return f"host={made.query['host']} user=postgres dbname={made.database}"
 
 
 # the gateway ----------------------------------------------------------------------------------------
@@ -213,7 +197,7 @@ def _jobs(workers: int, *options: str) -> Callable[[table.Ground, Path, int], Tu
         """A job a message; all are in the queue when the workers start."""
         database, port = ground.servers.postgres.new_database(), free_port()
         provider, redis = f"http://127.0.0.1:{port}", ground.servers.valkey.url
-        with psycopg.connect(_dsn(database)) as connection:
+        with psycopg.connect(dsn(database)) as connection:
             connection.execute(TABLE)
             rows = [(n, number, TEXT, "queued") for n, number in enumerate(numbers(count))]
             connection.cursor().executemany("INSERT INTO peer_messages VALUES (%s, %s, %s, %s)", rows)

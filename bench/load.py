@@ -12,8 +12,9 @@ import selectors
 import socket
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 Step = tuple[bytes, bytes]
 """A whole request, and how the body of its answer must begin."""
@@ -21,6 +22,16 @@ Session = Sequence[Step]
 _END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
 _CHUNK = 65536
+
+
+def form(port: int, path: str, fields: Mapping[str, str]) -> bytes:
+    """A whole request that posts a form, on a connection that stays."""
+    body = urlencode(fields).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: keep-alive\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 class WrongAnswer(Exception):

@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
 
 from sqlalchemy import select
 
@@ -138,12 +137,7 @@ def _write(installation: Ground, sent: Sequence[Sent]) -> None:
 
 def _request(port: int, one: Sent, words: dict[str, str]) -> bytes:
     fields = {"id": one.provider_id, "phoneNumber": one.number, "networkCode": "45601", "retryCount": "0"} | words
-    body = urlencode(fields).encode()
-    head = (
-        f"POST /hooks/africastalking/{TOKEN}/receipt HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: keep-alive\r\n"
-        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    return load.form(port, f"/hooks/africastalking/{TOKEN}/receipt", fields)
 
 
 def _sessions(requests: Sequence[bytes]) -> Iterator[load.Session]:

@@ -17,15 +17,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlencode
 
 import psycopg
 from sqlalchemy import make_url
 
 from bench import load, table
 from bench.chaos.ground import free_port
-from bench.chaos.held import Held, until
-from bench.chaos.servers import Servers
+from bench.chaos.held import Held, seconds, until
+from bench.chaos.servers import Servers, dsn
 from gateway import config, schema
 from gateway.commands.running import THREADS
 from gateway.config import Settings
@@ -67,17 +66,11 @@ class Peer:
 
     def _request(self, session: str, number: str, text: str) -> bytes:
         fields = {"sessionId": f"ATUid_{session}", "serviceCode": "*384#", "phoneNumber": number, "text": text}
-        body = urlencode(fields | {"networkCode": "45601"}).encode()
-        head = (
-            f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nConnection: keep-alive\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        return load.form(self.port, self.path, fields | {"networkCode": "45601"})
 
     def cpu(self) -> float:
         """Seconds of processor time that its own processes have used so far."""
-        times = [one.cpu_times() for one in self.held.processes()]
-        return float(sum(one.user + one.system for one in times))
+        return seconds(self.held.processes())
 
 
 def known(turn: int) -> str:
@@ -99,12 +92,12 @@ class Turn:
     """Seconds of its processes' own time a step."""
 
 
-def play(peer: Peer, connections: int, seconds: float) -> Turn:
+def play(peer: Peer, connections: int, length: float) -> Turn:
     """Lets a peer answer for so long; a fifth of it before that goes uncounted."""
     address, sessions = ("127.0.0.1", peer.port), peer.sessions()
-    load.closed(address, sessions, connections, seconds / 5)
+    load.closed(address, sessions, connections, length / 5)
     before = peer.cpu()
-    found = load.closed(address, sessions, connections, seconds)
+    found = load.closed(address, sessions, connections, length)
     used = peer.cpu() - before
     return Turn(
         peer.name, connections, found.sessions / found.seconds, found.quantile(0.5), found.quantile(0.99),
@@ -116,7 +109,7 @@ def play(peer: Peer, connections: int, seconds: float) -> Turn:
 def peers(servers: Servers, folder: Path, wanted: Sequence[str]) -> Iterator[list[Peer]]:
     """Those that are wanted, running side by side; each is asked in its turn."""
     database = servers.postgres.new_database()
-    with psycopg.connect(_dsn(database), autocommit=True) as connection:
+    with psycopg.connect(dsn(database), autocommit=True) as connection:
         connection.execute(TABLE)
     env = {
         "PATH": os.environ["PATH"], "PG_HOST": str(make_url(database).query["host"]), "DATABASE_URL": database,
@@ -210,11 +203,6 @@ def _answers(peer: Peer) -> bool:
         return load.closed(("127.0.0.1", peer.port), peer.sessions(), 1, 0.2).sessions > 0
     except OSError:
         return False
-
-
-def _dsn(url: str) -> str:
-    made = make_url(url)
-    return f"host={made.query['host']} user=postgres dbname={made.database}"
 
 
 MAKERS: Mapping[str, Callable[[Servers, Path, Mapping[str, str]], Peer]] = {

@@ -120,3 +120,12 @@ def until(what: str, check: object, seconds: float, look: float = 0.05) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"{what} did not come within {seconds:g} seconds")
         time.sleep(look)
+
+
+def seconds(processes: Sequence[psutil.Process]) -> float:
+    """Of processor time so far, with that of children that have ended."""
+    used = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a job's own, which ended just now
+            used += sum(process.cpu_times()[:4])
+    return used

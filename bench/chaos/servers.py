@@ -148,6 +148,12 @@ class Servers:
         self.postgres.stop()
 
 
+def dsn(url: str) -> str:
+    """The address of one of its databases as psycopg takes it."""
+    made = make_url(url)
+    return f"host={made.query['host']} user=postgres dbname={made.database}"
+
+
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
     """Both, running, for as long as the block lasts."""

@@ -38,6 +38,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.sql.expression import true
+from sqlalchemy.types import TypeEngine
 
 from gateway.models.base import Hash, metadata
 from gateway.models.rounds import round_communes, rounds
@@ -369,18 +370,20 @@ _PLACE = ["round_id", "rater", "service_id", "indicator"]
 _DAY = ["commune", "round_id", "day"]
 _CHANGES = ("commune", "score", "day", "channel")
 _GIVEN = [*_PLACE, "phone", "who", *_CHANGES]
-_TOLD = types_of(answers, "round_id", "phone", "rater", "who", "day")
 _KEYS = select(rounds.c.id, rounds.c.key).where(
     rounds.c.id.in_(bindparam("wanted", expanding=True)), rounds.c.closed.is_(None)
 )
+
+
+def _told() -> Mapping[str, TypeEngine[Any]]:
+    return {"nobody": Hash, **types_of(answers, "round_id", "phone", "rater", "who", "day")()}
+
+
 _HOLD = Many(types_of(answers, "round_id", "commune", "phone"), lambda given, _dialect: _hold(given))
 _HOLD_TO_SAVE = Many(lambda: {"at": Integer(), **types_of(answers, *_GIVEN)()}, _hold_to_save)
 _NEW_STALE = Many(types_of(answers, *_GIVEN), _new_stale)
 _SAVE = Many(types_of(answers, *_GIVEN), _save)
-_LOOK = Many(lambda: {"nobody": Hash, **_TOLD()}, _look)
-_TOLD_STALE = Many(lambda: {"nobody": Hash, **_TOLD()}, _told_stale)
-_BEFORE = Many(
-    lambda: {"nobody": Hash, **_TOLD()},
-    lambda given, _dialect: delete(answers).where(_before(given)).returning(answers),
-)
-_TELL = Many(lambda: {"nobody": Hash, **_TOLD()}, _tell)
+_LOOK = Many(_told, _look)
+_TOLD_STALE = Many(_told, _told_stale)
+_BEFORE = Many(_told, lambda given, _dialect: delete(answers).where(_before(given)).returning(answers))
+_TELL = Many(_told, _tell)

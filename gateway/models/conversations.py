@@ -62,9 +62,8 @@ conversations = Table(
     Column("touched", Moment, nullable=False),
     UniqueConstraint("provider", "session"),
 )
-Index(
-    "ix_conversations_caller", conversations.c.caller
-)  # of nothing that a step changes: PostgreSQL writes it in place
+# no index on what a step changes: so PostgreSQL writes the row in place
+Index("ix_conversations_caller", conversations.c.caller)
 
 
 NONE_YET = -1
